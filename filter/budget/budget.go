@@ -1,0 +1,169 @@
+// Package budget bounds how much work one message may cost: bytes drawn out,
+// members, depth, and how far one member may swell.
+//
+// Time is kept by the gate, which calls Stop; a reader notices at its next
+// Spend. Reaching a limit is remembered with the first path that reached it,
+// so that the walk can state it as a finding: over a limit is never clean.
+package budget
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+)
+
+// Limits are the bounds for one message.
+type Limits struct {
+	Bytes   int64 // decoded bytes over all entities
+	Member  int64 // decoded bytes of one entity
+	Members int   // entities, body parts and members alike
+	Depth   int   // containers within containers
+	// Ratio is the most that a member may swell, output to input; small
+	// members (under RatioFloor bytes out) are free.
+	Ratio      int64
+	RatioFloor int64
+}
+
+// Default suits a mail gateway: the largest honest mails fit ten times over.
+var Default = Limits{
+	Bytes:      512 << 20,
+	Member:     256 << 20,
+	Members:    20000,
+	Depth:      16,
+	Ratio:      250,
+	RatioFloor: 16 << 20,
+}
+
+// Small suits fuzzing and tests.
+var Small = Limits{Bytes: 4 << 20, Member: 2 << 20, Members: 200, Depth: 6, Ratio: 200, RatioFloor: 1 << 20}
+
+// ErrExceeded is what a reader meets when the budget is used up or the gate
+// has stopped it.
+var ErrExceeded = errors.New("budget exceeded")
+
+// What names a limit.
+type What string
+
+// The limits by name, as findings state them.
+const (
+	Bytes   What = "bytes"
+	Member  What = "member"
+	Members What = "members"
+	Depth   What = "depth"
+	Ratio   What = "ratio"
+	Time    What = "time"
+)
+
+// Reached is a limit that was met and where.
+type Reached struct {
+	What What
+	Path string
+}
+
+// Budget is the account of one message. It is used by one goroutine; only
+// Stop may be called from another.
+type Budget struct {
+	limits  Limits
+	bytes   int64
+	members int
+	stopped atomic.Bool
+	reached []Reached
+}
+
+// New opens an account.
+func New(l Limits) *Budget { return &Budget{limits: l} }
+
+// Limits returns the bounds in force.
+func (b *Budget) Limits() Limits { return b.limits }
+
+// Bytes returns the decoded bytes spent so far.
+func (b *Budget) Bytes() int64 { return b.bytes }
+
+// Members returns the entities counted so far.
+func (b *Budget) Members() int { return b.members }
+
+// Stop ends the work at the reader's next Spend or Count.
+func (b *Budget) Stop() { b.stopped.Store(true) }
+
+// Reached returns the limits met so far, each once, in the order they were met.
+func (b *Budget) Reached() []Reached { return b.reached }
+
+// Exceed remembers that a limit was met at path and returns ErrExceeded. A
+// reader that knows of a limit before spending (a declared size) calls it.
+func (b *Budget) Exceed(what What, path string) error {
+	for _, r := range b.reached {
+		if r.What == what {
+			return ErrExceeded
+		}
+	}
+	b.reached = append(b.reached, Reached{what, path})
+	return ErrExceeded
+}
+
+// Spend accounts for n decoded bytes at path.
+func (b *Budget) Spend(path string, n int64) error {
+	if b.stopped.Load() {
+		return b.Exceed(Time, path)
+	}
+	if b.bytes += n; b.bytes > b.limits.Bytes {
+		return b.Exceed(Bytes, path)
+	}
+	return nil
+}
+
+// Count accounts for one more entity at path.
+func (b *Budget) Count(path string) error {
+	if b.stopped.Load() {
+		return b.Exceed(Time, path)
+	}
+	if b.members++; b.members > b.limits.Members {
+		return b.Exceed(Members, path)
+	}
+	return nil
+}
+
+// Enter says whether a container at the given depth may be opened.
+func (b *Budget) Enter(path string, depth int) error {
+	if depth > b.limits.Depth {
+		return b.Exceed(Depth, path)
+	}
+	return nil
+}
+
+// Read draws all of r, which unpacks packed bytes, within the budget: at most
+// Member bytes and Ratio times packed. It returns what was read, and
+// ErrExceeded where a limit cut it short, or r's own error. packed < 0 means
+// unknown and skips the ratio.
+func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
+	var out []byte
+	chunk := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(chunk)
+		if n > 0 {
+			if e := b.grow(path, int64(len(out)), int64(n), packed); e != nil {
+				return out, e
+			}
+			out = append(out, chunk[:n]...)
+		}
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+}
+
+func (b *Budget) grow(path string, have, n, packed int64) error {
+	if err := b.Spend(path, n); err != nil {
+		return err
+	}
+	total := have + n
+	if total > b.limits.Member {
+		return b.Exceed(Member, path)
+	}
+	if packed >= 0 && total > b.limits.RatioFloor && total/b.limits.Ratio > packed {
+		return b.Exceed(Ratio, path)
+	}
+	return nil
+}
