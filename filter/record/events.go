@@ -1,0 +1,82 @@
+package record
+
+// Event names one thing that can happen. The list is closed and an interface:
+// adding is free, renaming is an incompatible change.
+type Event string
+
+// The events.
+const (
+	MessageJudged     Event = "message.judged"
+	MessageFailed     Event = "message.failed"
+	ServiceStarted    Event = "service.started"
+	ServiceStopping   Event = "service.stopping"
+	ServiceStopped    Event = "service.stopped"
+	ReloadDone        Event = "reload.done"
+	ReloadRefused     Event = "reload.refused"
+	SessionTrouble    Event = "session.trouble"
+	StoreTrouble      Event = "store.trouble"
+	QuarantineRelease Event = "quarantine.released"
+	QuarantineDelete  Event = "quarantine.deleted"
+)
+
+// Info describes an event or a field to people; docs/log.md holds them all.
+type Info struct{ Name, Text string }
+
+// Events is the catalogue of events, in the order of the manual.
+var Events = []Info{
+	{string(MessageJudged), "A message got its verdict. One line for each message that reached the end of data."},
+	{string(MessageFailed), "We could not judge or keep a message; the sender was asked to try again (451)."},
+	{string(ServiceStarted), "The daemon listens and judges."},
+	{string(ServiceStopping), "A stop was asked for; messages under way still get their answer."},
+	{string(ServiceStopped), "The daemon has stopped."},
+	{string(ReloadDone), "New configuration and rules are in force for the next message."},
+	{string(ReloadRefused), "New configuration or rules have a mistake; the old ones stay in force."},
+	{string(SessionTrouble), "A milter connection broke, was refused or ran into a limit."},
+	{string(StoreTrouble), "The quarantine reports trouble."},
+	{string(QuarantineRelease), "A kept message was given back to Postfix, or the attempt failed."},
+	{string(QuarantineDelete), "A kept message was deleted by a reviewer."},
+}
+
+// Fields is the catalogue of field names: each has one meaning in all events.
+var Fields = []Info{
+	{"time", "when, RFC 3339 with milliseconds"},
+	{"level", "info, warn or error"},
+	{"event", "the event's name"},
+	{"version", "version of sekisho"},
+	{"queue_id", "Postfix's name of the message"},
+	{"incident", "our id of this message's judgement; also in reply and quarantine"},
+	{"client_ip", "address of the SMTP client"},
+	{"client_host", "its verified name"},
+	{"helo", "its HELO or EHLO argument"},
+	{"auth_type", "SASL method when the client logged in"},
+	{"mail_from", "envelope sender, empty for the null sender"},
+	{"rcpt_to", "envelope recipients"},
+	{"header_from", "addresses of the From field"},
+	{"subject", "decoded subject"},
+	{"message_id", "Message-ID field"},
+	{"size", "bytes of the message"},
+	{"sha256", "SHA-256 of the message as it came"},
+	{"disposition", "accept, tag, defer, hold, quarantine, reject or discard"},
+	{"rule", "id of the deciding rule"},
+	{"reasons", "ids of all enforced rules that matched"},
+	{"observed", "ids of rules in mode observe that matched"},
+	{"findings", "the facts: kind, path and evidence of each, at most 100"},
+	{"findings_total", "number of facts, when more than were written"},
+	{"attachments", "named entities: path, name, types, size, sha256, at most 100"},
+	{"incomplete", "true when some bytes could not be read"},
+	{"spf", "result of SPF (RFC 8601 word)"},
+	{"dkim", "results of DKIM, one for each signature judged"},
+	{"dmarc", "result of DMARC"},
+	{"quarantine_id", "id of the kept message"},
+	{"rule_set", "generation of the rules that judged"},
+	{"took_ms", "milliseconds from end of data to the answer"},
+	{"listen", "addresses listened on"},
+	{"file", "file that a mistake is in, with line"},
+	{"error", "what went wrong"},
+	{"hint", "what to do about it"},
+	{"stage", "part of the work in which something went wrong"},
+	{"count", "how many"},
+	{"actor", "who did it"},
+	{"reason", "why a person did it"},
+	{"reply", "the mail server's answer"},
+}

@@ -1,0 +1,74 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// textWriter turns each JSON line into one line for people: time, level,
+// event, then field=value in the order of the JSON. The values were escaped
+// before; what JSON itself escapes stays visible through %q.
+type textWriter struct{ w io.Writer }
+
+func (t textWriter) Write(line []byte) (int, error) {
+	text, err := render(line)
+	if err != nil {
+		text = string(line)
+	}
+	if _, err := io.WriteString(t.w, text); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+// render reads one flat JSON object token by token, so that the order stays.
+func render(line []byte) (string, error) {
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.UseNumber()
+	if _, err := dec.Token(); err != nil {
+		return "", err
+	}
+	head := map[string]string{}
+	var rest []string
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return "", err
+		}
+		var v any
+		if err := dec.Decode(&v); err != nil {
+			return "", err
+		}
+		name := fmt.Sprint(key)
+		if slices.Contains([]string{"time", "level", "event"}, name) {
+			head[name] = fmt.Sprint(v)
+			continue
+		}
+		rest = append(rest, name+"="+show(v))
+	}
+	return fmt.Sprintf("%s %-5s %s %s\n", head["time"], head["level"], head["event"], strings.Join(rest, " ")), nil
+}
+
+// show writes one value: words bare, other text quoted, lists and objects as
+// JSON.
+func show(v any) string {
+	switch v := v.(type) {
+	case string:
+		if v != "" && !strings.ContainsAny(v, " =\"") {
+			return v
+		}
+		return `"` + strings.ReplaceAll(v, `"`, `\"`) + `"`
+	case []any, map[string]any:
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err == nil {
+			return strings.TrimSpace(b.String())
+		}
+	}
+	return fmt.Sprint(v)
+}
