@@ -3,51 +3,102 @@
 // It wraps golang.org/x/text with the labels that mail programs use and
 // registries do not know (cp932, iso-2022-jp-ms, cp50221, eucjp-win, utf-7),
 // and guesses where nothing is declared. It judges nothing.
+//
+// It follows the WHATWG Encoding Standard for the double-byte tables, RFC 1468,
+// 1554 and 2237 for ISO-2022-JP, RFC 2152 for UTF-7 and RFC 2781 for UTF-16. It
+// departs from them where mail programs do: JIS-Roman is read as ASCII, the
+// user-defined rows of CP932 become private-use characters, an unlabelled
+// UTF-16 byte order is guessed.
 package charset
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/encoding/japanese"
 )
 
 // Decode turns b, labelled as charset label, into UTF-8. ok is false when the
 // label is unknown or a byte sequence has no meaning in it: the text then holds
 // U+FFFD where it could not be read.
 func Decode(b []byte, label string) (text string, ok bool) {
-	enc := lookup(label)
-	if enc == nil {
-		return strings.ToValidUTF8(string(b), "\uFFFD"), false
+	if read := lookup(label); read != nil {
+		text = read(b)
+		return text, !strings.ContainsRune(text, utf8.RuneError)
 	}
-	out, err := enc.NewDecoder().Bytes(b)
-	s := string(out)
-	return s, err == nil && !strings.ContainsRune(s, utf8.RuneError)
+	if ascii(b) {
+		return string(b), false
+	}
+	return strings.ToValidUTF8(string(b), "\uFFFD"), false
 }
 
-// Guess turns b, of unknown charset, into UTF-8 and names the charset that
-// fits best: "" for ASCII, then "utf-8", "iso-2022-jp", "cp932", "euc-jp" ...
-// With none fitting the text holds U+FFFD and the name is "unknown".
-func Guess(b []byte) (text, name string) {
-	if utf8.Valid(b) {
-		return string(b), "utf-8"
-	}
-	if s, ok := Decode(b, "cp932"); ok {
-		return s, "cp932"
-	}
-	return strings.ToValidUTF8(string(b), "\uFFFD"), "unknown"
-}
+// reader turns bytes of one charset into valid UTF-8; what has no meaning
+// becomes U+FFFD.
+type reader func([]byte) string
 
-func lookup(label string) encoding.Encoding {
-	switch strings.ToLower(strings.TrimSpace(label)) {
-	case "cp932", "windows-31j", "ms932", "x-sjis":
-		return japanese.ShiftJIS
+// lookup finds the reader of a label, nil where nobody knows it.
+func lookup(label string) reader {
+	key := normal(label)
+	if read, ok := aliases[key]; ok {
+		return read
 	}
-	enc, err := htmlindex.Get(label)
+	enc, err := htmlindex.Get(key)
 	if err != nil {
+		enc, err = htmlindex.Get(strings.TrimPrefix(key, "x-"))
+	}
+	if err != nil || enc == encoding.Replacement {
 		return nil
 	}
-	return enc
+	return wrap(enc)
+}
+
+// normal brings a label to the form that the tables use.
+func normal(label string) string {
+	label = strings.ToLower(strings.Trim(label, " \t\r\n\"'"))
+	if i := strings.IndexByte(label, '*'); i >= 0 {
+		label = label[:i] // RFC 2231 §5: a language may follow
+	}
+	return strings.ReplaceAll(label, "_", "-")
+}
+
+func wrap(enc encoding.Encoding) reader {
+	return func(b []byte) string {
+		out, err := enc.NewDecoder().Bytes(b)
+		if err != nil {
+			return strings.ToValidUTF8(string(b), "\uFFFD")
+		}
+		return string(out)
+	}
+}
+
+// readASCII takes bytes beyond ASCII for what they most likely are: mail
+// labelled us-ascii carries every charset there is.
+func readASCII(b []byte) string {
+	text, _ := Guess(b)
+	return text
+}
+
+func readUTF8(b []byte) string {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var out strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		out.WriteRune(r)
+		b = b[n:]
+	}
+	return out.String()
+}
+
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
