@@ -1,0 +1,333 @@
+package filename
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+)
+
+func kinds(fs []finding.Finding) []finding.Kind {
+	var out []finding.Kind
+	for _, f := range fs {
+		out = append(out, f.Kind)
+	}
+	return out
+}
+
+func named(source string, texts ...string) []entity.Name {
+	var out []entity.Name
+	for _, t := range texts {
+		out = append(out, entity.Name{Text: t, Source: source})
+	}
+	return out
+}
+
+// check runs named cases of names from a mail's header.
+func check(t *testing.T, tests []nameCase) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := kinds(Inspect("2", named("filename", tt.in))); !slices.Equal(got, tt.want) {
+				t.Errorf("Inspect(%q) = %v, want %v", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
+type nameCase struct {
+	name, in string
+	want     []finding.Kind
+}
+
+func is(kinds ...finding.Kind) []finding.Kind { return kinds }
+
+func TestHonestNames(t *testing.T) {
+	for _, name := range []string{
+		"", "README", ".gitignore", "議事録.pdf", "見積書_2026.11.22_v1.2.pdf", "report.tar.gz", "data_2026-11.csv.gz",
+		"readme.txt.pdf", "契約書案.docx.pdf", "契約書.docx.zip", "www.example.com.pdf", "example.co.jp_領収書.pdf",
+		"chrome.exe.log", "setup.exe_の説明.txt", "Node.js入門.pdf", "ASP.NET移行計画.docx", "C++入門+演習.pdf",
+		"No.3.資料.その2.確認用.pdf", "資料Ａ．別紙１.pdf", "２０２６年度予算（案）.xlsx", "ｾﾐﾅｰ案内.pdf",
+		"カ\u3099イト\u3099フ\u3099ック.pdf", "達成率100%.xlsx", "100%25達成.xlsx", "Q&A集 #3 [改].pdf", "案1;案2.pdf",
+		"O'Brien's CV.docx", "Smith, John - offer.pdf", "Meeting   notes.docx", "第３回　定例会議　議事録.docx",
+		"【重要】【要返信】依頼書.docx", "11月22日〜25日の予定.xlsx", "INVOICE_0042.PDF", "氏名________.docx",
+		"הדו\u05b9ח שנתי.docx", "\u200eדוח\u200e 2026.docx", "تقرير\u200f 2026.pdf", "تقرير الاجتماع.pdf", "گزارش\u200cها.pdf",
+		"\u2068דוח\u2069.docx", "\u202bדוח שנתי\u202c.docx", "क्\u200dष.pdf", "👨\u200d👩\u200d👧_家族写真.jpg", "❤\ufe0f.pdf", "葛\U000e0100城市.pdf",
+		"Re: 見積書.pdf", "Fwd: 10:30 の会議.eml", "検討中……案.docx", "議事録。", "Co., Ltd.", "dnešní zpráva.pdf", "отчёт.док",
+		"見積書．ｐｄｆ", "long name " + strings.Repeat("資料", 100) + ".pdf", "notes.txt.html", "Ausfüllhilfe...pdf", "\x1b$B8+@Q=q\x1b(B.xlsx",
+		"%E8%A6%8B%E7%A9%8D.pdf", "月次報告 (2).xlsx", "a\tb.pdf", "2026/11/22 資料.pdf",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Inspect("2", named("filename", name)); len(got) != 0 {
+				t.Errorf("Inspect(%q) = %v, want nothing", name, got)
+			}
+		})
+	}
+}
+
+func TestHonestMembers(t *testing.T) {
+	for _, name := range []string{
+		"docs/2026/議事録.pdf", `docs\議事録.pdf`, "MyApp.app/", "MyApp.app/Contents/Info.plist", "./a/b.txt", "Icon\r",
+		"資料/見積書.docx/", "bin/setup.exe",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Inspect("2", named("central", name)); len(got) != 0 {
+				t.Errorf("Inspect(%q) = %v, want nothing", name, got)
+			}
+		})
+	}
+}
+
+func TestReordered(t *testing.T) {
+	check(t, []nameCase{
+		{"RLO shows exe as pdf", "seikyu\u202efdp.exe", is(finding.NameReordered)},
+		{"LRO", "a\u202dpdf.js", is(finding.NameReordered)},
+		{"RLE round a decoy", "survey\u202b.pdf\u202c.js", is(finding.NameReordered, finding.NameDoubleExtension)},
+		{"isolates", "survey\u202e\u2066fdp\u2069.js", is(finding.NameReordered)},
+		{"a mark before a program", "תוכנית\u200f.exe", is(finding.NameReordered)},
+		{"Arabic letter mark", "تقرير\u061c.scr", is(finding.NameReordered)},
+		{"RLO in a document's name", "fdp\u202excod.pdf", is(finding.NameReordered)},
+		{"embedding in a Latin name", "\u202breport.pdf\u202c", is(finding.NameReordered)},
+		{"embedding moves the extension", "דוח\u202b2026.pdf", is(finding.NameReordered)},
+		{"a mark copied along passes", "\u200ereport.pdf", nil},
+	})
+}
+
+func TestInvisible(t *testing.T) {
+	check(t, []nameCase{
+		{"ZWSP in the extension", "schedule.e\u200bxe", is(finding.NameInvisible)},
+		{"soft hyphen before the dot", "schedule\u00ad.exe", is(finding.NameInvisible)},
+		{"BOM at the end", "schedule.exe\ufeff", is(finding.NameInvisible)},
+		{"tag characters", "schedule.pdf\U000e0065\U000e0078.exe", is(finding.NameInvisible, finding.NameDoubleExtension)},
+		{"word joiner in a document's", "a.pd\u2060f", is(finding.NameInvisible)},
+		{"ZWNJ in a Persian stem", "گزارش\u200cها\u200c.pdf", nil},
+		{"ZWJ in a Latin stem at the dot", "report\u200d.pdf", is(finding.NameInvisible)},
+		{"BOM before a title", "\ufeff議事録.txt", nil},
+	})
+}
+
+func TestPadded(t *testing.T) {
+	pad := func(s string, n int) string { return "請求書" + strings.Repeat(s, n) + ".exe" }
+	cases := []nameCase{
+		{"blanks, then more text", "report.pdf" + strings.Repeat(" ", 80) + "(1).exe", is(finding.NamePadded, finding.NameDoubleExtension)},
+		{"dots", pad(".", 40), is(finding.NamePadded)},
+		{"underscores", pad("_", 60), is(finding.NamePadded)},
+		{"dots and blanks by turns", pad(". ", 20), is(finding.NamePadded)},
+		{"documents hide too", "a" + strings.Repeat("\u3000", 30) + ".docx", is(finding.NamePadded)},
+		{"two full-width blanks", "第３回\u3000\u3000議事録.docx", nil},
+		{"a line to write on", "氏名____________.docx", nil},
+		{"one blank before a program", "setup (2).exe", nil},
+	}
+	for _, blank := range []string{" ", "\u3000", "\u00a0", "\u2800", "\u3164", "\u115f", "\u1160", "\uffa0", "\u2003", "\u2009"} {
+		cases = append(cases, nameCase{"blank " + codes(blank, isBlank), pad(blank, 40), is(finding.NamePadded)})
+	}
+	check(t, cases)
+}
+
+func TestDoubled(t *testing.T) {
+	check(t, []nameCase{
+		{"pdf exe", "quotation.pdf.bat", is(finding.NameDoubleExtension)},
+		{"dated", "order_form_2026.11.22_v1.2.xlsx.js", is(finding.NameDoubleExtension)},
+		{"a blank between", "契約書.pdf .lnk", is(finding.NameDoubleExtension)},
+		{"full-width decoy", "契約書．ｐｄｆ.exe", is(finding.NameDoubleExtension)},
+		{"a version after the decoy", "a.docx.1.scr", is(finding.NameDoubleExtension)},
+		{"web page dressed as PDF", "invoice.pdf.html", is(finding.NameDoubleExtension)},
+		{"nothing but extensions", ".pdf.exe", is(finding.NameDoubleExtension)},
+		{"a library's name", "pdf.min.js", nil},
+		{"a program with a version", "setup_v1.2.exe", nil},
+		{"a stem of dots", "...exe", nil},
+	})
+}
+
+func TestWindowsForms(t *testing.T) {
+	check(t, []nameCase{
+		{"dots and blanks", "meeting.vbs. . .", is(finding.NameTrailing)},
+		{"no-break space", "meeting.vbs\u00a0", is(finding.NameTrailing)},
+		{"quote", `meeting.vbs"`, is(finding.NameTrailing)},
+		{"slash", "meeting.vbs/", is(finding.NameTrailing)},
+		{"a dot after a document's", "report.pdf.", nil},
+		{"stream", "議事録.pdf:議事録.bat", is(finding.NameStream)},
+		{"data stream", "議事録.bat::$DATA", is(finding.NameStream)},
+		{"zone", "議事録.txt:Zone.Identifier", is(finding.NameStream)},
+		{"class", "議事録.{00020810-0000-0000-C000-000000000046}", is(finding.NameClassID)},
+		{"GUID in brackets is a number", "Export {00020810-0000-0000-C000-000000000046}.pdf", nil},
+		{"parent", `..\..\Startup\見積書.exe`, is(finding.NamePath)},
+		{"parent of a document", "../見積書.pdf", is(finding.NamePath)},
+		{"drive", `C:\Users\a.pdf`, is(finding.NamePath)},
+		{"drive without a folder", `c:a.exe`, is(finding.NamePath)},
+		{"UNC", `\\host\share\a.pdf`, is(finding.NamePath)},
+		{"folder dressed as a document", "report.pdf/医療費.exe", is(finding.NamePath)},
+		{"long", strings.Repeat("資料", 150) + ".pdf", is(finding.NameLong)},
+	})
+}
+
+func TestCharacters(t *testing.T) {
+	check(t, []nameCase{
+		{"full-width", "名簿．ｅｘｅ", is(finding.NameLookalike)},
+		{"one-dot leader", "名簿\u2024exe", is(finding.NameLookalike)},
+		{"ideographic full stop", "名簿。exe", is(finding.NameLookalike)},
+		{"Cyrillic", "契約書案.ехе", is(finding.NameLookalike)},
+		{"Greek", "契約書案.εχε", nil}, // U+03B5 looks like no Latin e
+		{"long s", "契約書案.j\u017f", is(finding.NameLookalike)},
+		{"dotless i", "契約書案.p\u0131f", is(finding.NameLookalike)},
+		{"Kelvin sign", "契約書案.ln\u212a", is(finding.NameLookalike)},
+		{"Cyrillic document", "契約書案.рdf", is(finding.NameLookalike)},
+		{"NUL", "survey.cmd\x00.pdf", is(finding.NameControl)},
+		{"backspace", "invoice.pdf\x08.bat", is(finding.NameDoubleExtension, finding.NameControl)},
+		{"C1", "invoice.b\u0085at", is(finding.NameControl)},
+		{"percent dot", "meeting%2Evbs", is(finding.NameEscaped)},
+		{"percent twice", "meeting%252evbs", is(finding.NameEscaped)},
+		{"entity", "meeting&#46;vbs", is(finding.NameEscaped)},
+		{"literal NUL", "meeting.vbs%00.pdf", is(finding.NameEscaped)},
+	})
+}
+
+func TestConflict(t *testing.T) {
+	tests := []struct {
+		name  string
+		names []string
+		want  []finding.Kind
+	}{
+		{"program and document", []string{"a.exe", "a.pdf"}, is(finding.NameConflict)},
+		{"script in the second form", []string{"見積書.txt", "見積書.js"}, is(finding.NameConflict)},
+		{"ASCII fallback", []string{"document.pdf", "医療費通知.pdf"}, nil},
+		{"two documents", []string{"scan.pdf", "scan.tif"}, nil},
+		{"a DOS name", []string{"setup.settingcontent-ms", "SETUP~1.SET"}, nil},
+		{"one without extension", []string{"README", "README.txt"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := kinds(Inspect("2", named("filename", tt.names...))); !slices.Equal(got, tt.want) {
+				t.Errorf("Inspect(%q) = %v, want %v", tt.names, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestBorrowedNames(t *testing.T) {
+	tests := []struct {
+		source, text string
+		want         []string
+	}{
+		{"content-location", "https://www.example.com/", nil},
+		{"content-location", "https://www.example.com/a/logo.png?x=evil.exe", []string{"png"}},
+		{"content-location", "file:///C:/2673C891/setup.exe", []string{"exe"}},
+		{"content-location", "cid:part1.exe", []string{"exe"}},
+		{"content-description", "Mail from www.example.com", nil},
+		{"content-description", "見積書.exe", []string{"exe"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) {
+			if got := Extensions(named(tt.source, tt.text)); !slices.Equal(got, tt.want) {
+				t.Errorf("Extensions(%s %q) = %q, want %q", tt.source, tt.text, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestExtensions(t *testing.T) {
+	tests := []struct {
+		in   string
+		want []string
+	}{
+		{"a.EXE", []string{"exe"}},
+		{"README", nil},
+		{"見積書_2026.11.22_v1.2.pdf", []string{"pdf"}},
+		{`dir.d\a.exe. . "`, []string{"exe"}},
+		{"a.pdf:b.bat", []string{"bat", "pdf"}},
+		{"a.exe::$DATA", []string{"exe"}},
+		{"a.exe:", []string{"exe"}},
+		{"survey.cmd\x00.pdf", []string{"cmd", "pdf"}},
+		{"a.e\u200bxe", []string{"exe"}},
+		{"a．ｅｘｅ", []string{"exe"}},
+		{"a.ехе", []string{"exe"}},
+		{"a.LN\u212a", []string{"lnk"}},
+		{"a.js\u202e", []string{"js"}},
+		{"a%2Evbs", []string{"vbs"}},
+		{"a.vbs%00.pdf", []string{"pdf", "vbs"}},
+		{strings.Repeat("a", 251) + ".exe" + strings.Repeat("b", 60) + ".pdf", []string{"exe", "pdf"}},
+		{strings.Repeat("あ", 251) + ".exe" + strings.Repeat("b", 60) + ".pdf", []string{"exe", "pdf"}},
+		{strings.Repeat("a", 200) + ".1." + strings.Repeat("b", 60) + ".pdf", []string{"pdf"}},
+		{"a.exe/", []string{"exe"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.in, func(t *testing.T) {
+			if got := Extensions(named("filename", tt.in)); !slices.Equal(got, tt.want) {
+				t.Errorf("Extensions(%q) = %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestShown(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"plain", "議事録.pdf", "議事録.pdf"},
+		{"override", "seikyu\u202efdp.exe", "seikyuexe.pdf"},
+		{"override ended", "a\u202efdp\u202c.js", "apdf.js"},
+		{"isolate in an override", "r\u202e\u2066fdp\u2069.js", "rsj.fdp"},
+		{"Hebrew", "דוח.docx", "חוד.docx"},
+		{"Hebrew with a number", "דוח 12.docx", "12 חוד.docx"},
+		{"brackets are mirrored", "א(ב)ג.pdf", "ג(ב)א.pdf"},
+		{"padding hides the end", "請求書.pdf" + strings.Repeat("\u3000", 60) + ".exe", "請求書.pdf" + strings.Repeat(" ", 49) + "…"},
+		{"invisible", "a.e\u200bx\x01e", "a.exe"},
+		{"exactly the window", strings.Repeat("a", 60), strings.Repeat("a", 60)},
+		{"a wide character at the edge", strings.Repeat("a", 58) + "漢字", strings.Repeat("a", 58) + "…"},
+		{"never closed", "\u202e\u202e\u202eab", "ba"},
+		{"closes nothing", "\u202c\u2069ab", "ab"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Shown(tt.in); got != tt.want {
+				t.Errorf("Shown(%q) = %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	got := Inspect("2/a.zip", named("central", "seikyu\u202efdp.exe"))
+	want := []finding.Finding{finding.New(finding.NameReordered, "2/a.zip", "name", "seikyu\u202efdp.exe",
+		"shown", "seikyuexe.pdf", "ext", "exe", "controls", "U+202E")}
+	if len(got) != 1 || finding.Compare(got[0], want[0]) != 0 {
+		t.Errorf("Inspect = %v, want %v", got, want)
+	}
+}
+
+func BenchmarkInspect(b *testing.B) {
+	names := named("filename", "厚生年金徴収関係研修資料(150331厚生年金徴収支援G).lzh", "document.lzh")
+	b.SetBytes(int64(len(names[0].Text) + len(names[1].Text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Inspect("2", names)
+	}
+}
+
+// FuzzInspect promises: same name, same answer; extensions are lower case
+// without separators; what is shown fits the window.
+func FuzzInspect(f *testing.F) {
+	for _, s := range []string{"a.pdf", "a\u202efdp.exe", "a.e\u200bxe", "..\\x:y.bat", "%00.", "دوح\u2067\u2069", ".", "..."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		names := named("filename", s, "x.pdf")
+		if a, b := Inspect("1", names), Inspect("1", names); !slices.EqualFunc(a, b, same) {
+			t.Fatalf("Inspect(%q): same name, two answers", s)
+		}
+		for _, ext := range Extensions(names) {
+			if ext == "" || strings.ContainsAny(ext, "/\\\x00") {
+				t.Fatalf("Extensions(%q) holds %q", s, ext)
+			}
+		}
+		total := 0
+		for _, r := range Shown(s) {
+			total += columns(r)
+		}
+		if total > window {
+			t.Fatalf("Shown(%q) takes %d columns", s, total)
+		}
+	})
+}
+
+func same(a, b finding.Finding) bool { return finding.Compare(a, b) == 0 }

@@ -1,0 +1,176 @@
+package filename
+
+import (
+	"strings"
+
+	"sekisho/filter/finding"
+)
+
+// trailing finds characters after an extension that is acted on which Windows
+// or mail programs remove: the name they leave is another.
+func trailing(c candidate) (finding.Finding, bool) {
+	tail := c.text[strings.LastIndex(c.text, c.base)+len(c.base):]
+	if !fromMail(c.source) {
+		tail = strings.TrimRight(tail, `/\`) // an archive's way to name a folder
+	}
+	if !c.acts() || strings.TrimFunc(tail, isHidden) == "" || strings.ContainsRune(tail, ':') {
+		return none()
+	}
+	return c.found(finding.NameTrailing, "removed", tail)
+}
+
+// stream finds the name of an NTFS stream. A colon alone is honest: titles
+// ("Re: 資料.pdf") and times of day come from systems that allow it.
+func stream(c candidate) (finding.Finding, bool) {
+	parts := strings.Split(dropDrive(c.text), ":")
+	for i, part := range parts[1:] {
+		if streamName(parts[i], part) {
+			return c.found(finding.NameStream, "stream", part)
+		}
+	}
+	return none()
+}
+
+// streamName says that what stands after a colon reads as a stream of file.
+func streamName(file, name string) bool {
+	if strings.HasPrefix(name, "$") || strings.EqualFold(name, "Zone.Identifier") {
+		return true
+	}
+	ext := effective(file)
+	known := acting[ext] != "" || documents[ext]
+	return name != "" && !isBlank(rune(name[0])) && (known || acting[effective(name)] != "")
+}
+
+func dropDrive(name string) string {
+	if hasDrive(name) {
+		return name[2:]
+	}
+	return name
+}
+
+// hasDrive says that name begins with a drive letter: "C:\", "c:x".
+func hasDrive(name string) bool {
+	return len(name) > 2 && name[1] == ':' && name[2] != ' ' && name[2] != ':' &&
+		(name[0]|0x20) >= 'a' && (name[0]|0x20) <= 'z'
+}
+
+// classID finds a class identifier in place of the extension of any
+// component: Explorer gives the file that class and hides the identifier.
+func classID(c candidate) (finding.Finding, bool) {
+	for _, part := range components(c.text) {
+		_, _, ext := splitExt(trimTail(part))
+		if isGUID(visible(ext)) {
+			return c.found(finding.NameClassID, "class", ext)
+		}
+	}
+	return none()
+}
+
+// isGUID says that s is {8-4-4-4-12} hexadecimal digits.
+func isGUID(s string) bool {
+	const shape = "{xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx}"
+	if len(s) != len(shape) {
+		return false
+	}
+	for i := range len(s) {
+		if shape[i] == 'x' && hexDigit(s[i]) < 0 || shape[i] != 'x' && s[i] != shape[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func components(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' })
+}
+
+// control finds control characters. The designations of ISO-2022-JP pass: old
+// mailers send such names raw, and whether they were decoded is no disguise.
+func control(c candidate) (finding.Finding, bool) {
+	name := designations.Replace(c.text)
+	if name == "Icon\r" || strings.HasSuffix(name, "/Icon\r") { // the Finder's own file
+		return none()
+	}
+	if !strings.ContainsFunc(name, isControl) {
+		return none()
+	}
+	return c.found(finding.NameControl, "controls", codes(name, isControl))
+}
+
+var designations = strings.NewReplacer("\x1b$B", "", "\x1b$@", "", "\x1b(B", "", "\x1b(J", "", "\x1b(I", "", "\x1b$(D", "")
+
+// pathed finds names that lead out of the folder they are saved in, and
+// folders that pass for the file. Plain folders are how archives are made.
+func pathed(c candidate) (finding.Finding, bool) {
+	form := leaves(c.text)
+	if form == "" && strings.ContainsAny(lastTrimmed(c.text), `/\`) {
+		form = folderTrick(c)
+	}
+	if form == "" {
+		return none()
+	}
+	return c.found(finding.NamePath, "form", form)
+}
+
+// leaves says in which way name leaves its folder, "" if it does not.
+func leaves(name string) string {
+	switch {
+	case strings.HasPrefix(name, `\\`), strings.HasPrefix(name, "//"):
+		return "unc"
+	case hasDrive(name) && (name[2] == '/' || name[2] == '\\' || acting[effective(name)] != ""):
+		return "drive"
+	case strings.HasPrefix(name, "/"), strings.HasPrefix(name, `\`):
+		return "rooted"
+	}
+	for _, part := range components(name) {
+		if part == ".." {
+			return "parent"
+		}
+	}
+	return ""
+}
+
+// folderTrick says what is wrong with the folders before an extension that is
+// acted on, in a mail's own name any folder at all.
+func folderTrick(c candidate) string {
+	if !c.acts() {
+		return ""
+	}
+	parts := components(c.text)
+	for _, part := range parts[:len(parts)-1] {
+		if documents[effective(part)] {
+			return "document folder"
+		}
+	}
+	if fromMail(c.source) {
+		return "folder"
+	}
+	return ""
+}
+
+// fromMail says that a name stood in the header of a body part.
+func fromMail(source string) bool {
+	switch strings.TrimRight(source, "*") {
+	case "filename", "name", "content-description":
+		return true
+	}
+	return false
+}
+
+// lastTrimmed is name without separators at its end.
+func lastTrimmed(name string) string { return strings.TrimRight(name, `/\`) }
+
+// escaped finds escapes that give the name another extension once decoded.
+func escaped(c candidate) (finding.Finding, bool) {
+	decoded := unescape(c.text)
+	if decoded == c.text {
+		return none()
+	}
+	for _, r := range readings(decoded) {
+		ext := effective(r)
+		if ext != c.folded && (acting[ext] != "" || documents[ext]) {
+			return c.found(finding.NameEscaped, "decoded", decoded, "decoded-ext", ext)
+		}
+	}
+	return none()
+}
