@@ -66,7 +66,7 @@ var keys = []key{
 
 	texts("rules.dirs", "/etc/sekisho/rules.d", "Folders of local rule files, read over the built-in ones in this order; one that is missing is an error unless it is the default.", func(c *Config) *[]string { return &c.RuleDirs }),
 	texts("own_domains", "", "Domains of this organisation: their name in From, from outside and not authenticated, is a forgery.", func(c *Config) *[]string { return &c.OwnDomains }),
-	nets("internal", "127.0.0.0/8 ::1/128", "Networks whose clients count as inside: no sender authentication is asked of them.", func(c *Config) *[]netip.Prefix { return &c.Internal }),
+	nets("internal", "", "Networks whose clients count as inside, as clients that logged in do: no sender authentication is asked of them, and rules may spare them. Loopback clients are spared the authentication in any case.", func(c *Config) *[]netip.Prefix { return &c.Internal }),
 
 	text("tag.subject_prefix", "", "Text put before the subject of a tagged message; empty: only header fields are added.", func(c *Config) *string { return &c.SubjectPrefix }),
 	text("reject.contact", "", "Whom a refused sender may ask, shown in the SMTP reply.", func(c *Config) *string { return &c.RejectContact }),

@@ -1,0 +1,82 @@
+package budget
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"testing"
+)
+
+var tiny = Limits{Bytes: 100, Member: 60, Members: 3, Depth: 2, Ratio: 10, RatioFloor: 20}
+
+func TestEachLimitIsReachedAndRemembered(t *testing.T) {
+	tests := []struct {
+		name string
+		use  func(*Budget) error
+		want []What
+	}{
+		{"honest work", func(b *Budget) error { return b.Spend("1", 100) }, nil},
+		{"too many bytes", func(b *Budget) error { return b.Spend("1", 101) }, []What{Bytes}},
+		{"too many members", func(b *Budget) error {
+			for range 3 {
+				if err := b.Count("1"); err != nil {
+					t.Fatalf("Count within the limit: %v", err)
+				}
+			}
+			return b.Count("1")
+		}, []What{Members}},
+		{"too deep", func(b *Budget) error { return b.Enter("1", 3) }, []What{Depth}},
+		{"stopped by the gate", func(b *Budget) error { b.Stop(); return b.Spend("1", 1) }, []What{Time}},
+		{"stopped before a member", func(b *Budget) error { b.Stop(); return b.Count("1") }, []What{Time}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := New(tiny)
+			err := tt.use(b)
+			var got []What
+			for _, r := range b.Reached() {
+				got = append(got, r.What)
+			}
+			if !slices.Equal(got, tt.want) || (err != nil) != (tt.want != nil) {
+				t.Errorf("reached %v with error %v, want %v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRead(t *testing.T) {
+	tests := []struct {
+		name         string
+		size, packed int64
+		want         int
+		exceeded     bool
+	}{
+		{"small members may swell", 20, 1, 20, false},
+		{"an honest ratio", 50, 10, 50, false},
+		{"a bomb's ratio", 50, 2, 0, true},
+		{"a member too large", 61, 61, 0, true},
+		{"packed size unknown", 50, -1, 50, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := New(tiny).Read("1", bytes.NewReader(make([]byte, tt.size)), tt.packed)
+			if errors.Is(err, ErrExceeded) != tt.exceeded || len(got) != tt.want {
+				t.Errorf("Read = %d bytes, %v", len(got), err)
+			}
+		})
+	}
+}
+
+// What was read before a reader broke is handed over with its error.
+func TestReadKeepsWhatCameBeforeAnError(t *testing.T) {
+	r := io.MultiReader(bytes.NewReader([]byte("abc")), brokenReader{})
+	got, err := New(tiny).Read("1", r, -1)
+	if string(got) != "abc" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("Read = %q, %v", got, err)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
