@@ -1,0 +1,245 @@
+package unpack
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+)
+
+// corpusRecord is a line of a suite's manifest.
+type corpusRecord struct {
+	File     string
+	Kind     string
+	Volumes  []string
+	Expected struct {
+		Verdict   string
+		SuiteSays string `json:"suite_says"`
+		Members   []corpusMember
+	}
+}
+
+type corpusMember struct {
+	Name          string
+	NameExtracted string `json:"name_extracted"`
+	NameLegacy    string `json:"name_legacy"`
+	Type          string
+	Size          int64
+	SHA256        string
+}
+
+// corpusMagics choose the types here: the suites are no test of filetype.
+var corpusMagics = []struct {
+	at    int
+	magic string
+	name  string
+}{
+	{0, "\x1f\x8b", "gzip"}, {0, "\x1f\x9d", "compress"}, {0, "BZh", "bzip2"}, {0, "\xfd7zXZ", "xz"},
+	{0, "\x28\xb5\x2f\xfd", "zstd"}, {0, "\x04\x22\x4d\x18", "lz4"}, {0, "LZIP", "lzip"}, {0, "070", "cpio"},
+	{0, "\xc7\x71", "cpio"}, {0, "\x71\xc7", "cpio"}, {0, "!<arch>\n", "ar"}, {0, "xar!", "xar"},
+}
+
+func corpusTypes(suite, name string, b []byte) []string {
+	switch suite {
+	case "zip", "lzh":
+		return []string{suite}
+	}
+	for _, m := range corpusMagics {
+		if len(b) > m.at && bytes.HasPrefix(b[m.at:], []byte(m.magic)) {
+			return []string{m.name}
+		}
+	}
+	if strings.HasSuffix(name, ".zst") && len(b) > 4 && b[0]&0xf0 == 0x50 {
+		return []string{"zstd"} // begins with a skippable frame
+	}
+	if strings.HasSuffix(name, ".tar") {
+		return []string{"tar"}
+	}
+	return nil
+}
+
+// corpusFile opens one file with all that is inside, as inspect would.
+func corpusFile(suite, path string, b []byte) (got []*entity.Entity, found []finding.Finding, types []string) {
+	bud := budget.New(budget.Default)
+	root := &entity.Entity{Path: "1", Depth: 1, Body: b, Names: []entity.Name{{Text: filepath.Base(path)}}}
+	types = corpusTypes(suite, path, b)
+	var open func(e *entity.Entity, types []string)
+	open = func(e *entity.Entity, types []string) {
+		_, fs := Walk(e, types, bud, func(m *entity.Entity) {
+			h := sha256.Sum256(m.Body)
+			c := *m
+			c.Body, c.Charset = nil, hex.EncodeToString(h[:])
+			got = append(got, &c)
+			if suite == "tar-cpio-ar" && len(types) == 1 && types[0] != "tar" && len(m.Body) > 262 {
+				open(m, []string{"tar"})
+			}
+		})
+		found = append(found, fs...)
+	}
+	open(root, types)
+	for _, r := range bud.Reached() {
+		found = append(found, finding.New(finding.LimitReached, r.Path, "limit", string(r.What)))
+	}
+	return got, found, types
+}
+
+// plainName undoes the escapes and the cleaning of the labels' tools, which
+// did not agree on separators.
+func plainName(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if i+4 <= len(s) && s[i:i+2] == `\x` {
+			if v, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
+				b.WriteByte(byte(v))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	s = strings.ReplaceAll(b.String(), "\\", "/")
+	return strings.TrimPrefix(strings.TrimPrefix(s, "./"), "/")
+}
+
+func (m corpusMember) named(e *entity.Entity) bool {
+	for _, n := range e.Names {
+		for _, want := range []string{m.Name, m.NameExtracted, m.NameLegacy} {
+			if want == "" {
+				continue
+			}
+			if w := plainName(want); w == plainName(n.Text) || w == plainName(string(n.Raw)) {
+				return true
+			}
+		}
+	}
+	return len(e.Names) == 0
+}
+
+// has finds m among got: "" for found, else what was wrong.
+func (m corpusMember) missing(got []*entity.Entity) string {
+	why := "absent"
+	for _, e := range got {
+		switch {
+		case m.Type == "symlink":
+			if m.named(e) {
+				return ""
+			}
+		case e.Charset == m.SHA256 && e.Size == m.Size:
+			if m.named(e) {
+				return ""
+			}
+			why = fmt.Sprintf("named %q", e.Names)
+		case m.named(e) && why == "absent":
+			why = fmt.Sprintf("size %d, unread %v", e.Size, e.Unread)
+		}
+	}
+	return why
+}
+
+func kindsOf(fs []finding.Finding) string {
+	var out []string
+	for _, f := range finding.Sort(fs) {
+		s := string(f.Kind)
+		if in := f.Evidence["in"]; in != "" {
+			s += "=" + in
+		}
+		if len(out) == 0 || out[len(out)-1] != s {
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// corpusSuites say how much of each suite must be right, by format.
+var corpusSuites = []struct {
+	suite string
+	least map[string]float64
+}{
+	{"zip", map[string]float64{"zip": 0.9}},
+	{"lzh", map[string]float64{"lzh": 1}},
+	{"tar-cpio-ar", map[string]float64{"tar": 0.95, "gzip": 0.95}},
+	{"streams", map[string]float64{"gzip": 0.95}},
+}
+
+func TestCorpus(t *testing.T) {
+	dir := os.Getenv("SEKISHO_CORPUS")
+	if dir == "" {
+		t.Skip("SEKISHO_CORPUS names no corpus")
+	}
+	for _, s := range corpusSuites {
+		t.Run(s.suite, func(t *testing.T) { runSuite(t, filepath.Join(dir, s.suite), s.suite, s.least) })
+	}
+}
+
+func runSuite(t *testing.T, dir, suite string, least map[string]float64) {
+	f, err := os.Open(filepath.Join(dir, "manifest.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	right, all := map[string]int{}, map[string]int{}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var r corpusRecord
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		format, ok, n := runCorpusFile(t, dir, suite, r)
+		right[format] += ok
+		all[format] += n
+	}
+	for format, n := range all {
+		share := float64(right[format]) / float64(n)
+		t.Logf("%s %s: %d of %d members, %.1f%%", suite, format, right[format], n, 100*share)
+		if share < least[format] {
+			t.Errorf("%s %s: recall %.3f, want %.3f", suite, format, share, least[format])
+		}
+	}
+}
+
+func runCorpusFile(t *testing.T, dir, suite string, r corpusRecord) (format string, right, all int) {
+	b, err := os.ReadFile(filepath.Join(dir, r.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, found, types := corpusFile(suite, r.File, b)
+	format = strings.Join(types, "+")
+	name := filepath.Base(r.File)
+	honest := r.Expected.Verdict == "ok" || r.Expected.Verdict == "empty-or-only-dirs-links"
+	if types != nil && len(found) == 0 && (!honest || r.Kind == "volume-continuation") {
+		t.Errorf("%s: %s, and nothing found", name, r.Expected.Verdict)
+	}
+	if honest && r.Expected.SuiteSays != "" && len(found) == 0 {
+		t.Logf("%s: %s, and nothing found", name, r.Expected.SuiteSays)
+	}
+	if honest && r.Expected.SuiteSays == "" && len(found) > 0 {
+		t.Logf("%s: found %s", name, kindsOf(found))
+	}
+	if r.Expected.Verdict != "ok" || r.Kind == "volume-continuation" || len(r.Volumes) > 0 {
+		return format, 0, 0 // what one mail alone cannot hold
+	}
+	for _, m := range r.Expected.Members {
+		if m.Type == "dir" {
+			continue
+		}
+		all++
+		if why := m.missing(got); why != "" {
+			t.Logf("%s: missed %q: %s: %s", name, m.Name, why, kindsOf(found))
+			continue
+		}
+		right++
+	}
+	return format, right, all
+}

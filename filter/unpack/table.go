@@ -1,0 +1,56 @@
+package unpack
+
+import (
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+)
+
+// opener draws the members of one container. What it can count in members it
+// counts in bud, and it stops when bud says so.
+type opener func(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding
+
+// Format is one kind of container. Name is the one of package filetype.
+type Format struct {
+	Name string
+	open opener
+}
+
+// Formats is every container we know. One without an opener is recognised and
+// named container.unopened: its decoder is missing or is too trusting to be
+// run yet.
+var Formats = []Format{
+	{Name: "zip", open: openZip},
+	{Name: "lzh", open: openLZH},
+	{Name: "tar", open: openTar},
+	{Name: "gzip", open: openGzip},
+	{Name: "bzip2", open: openBzip2},
+	{Name: "xz", open: openXz},
+	{Name: "zstd", open: openZstd},
+	{Name: "lz4", open: openLz4},
+	{Name: "lzip", open: openLzip},
+	{Name: "compress", open: openCompress},
+	{Name: "7z"},
+	{Name: "rar"},
+	{Name: "cab"},
+	{Name: "arj"},
+	{Name: "ace"},
+	{Name: "iso"},
+	{Name: "udf"},
+	{Name: "img"},
+	{Name: "cpio"},
+	{Name: "ar"},
+	{Name: "deb"},
+	{Name: "alz"},
+	{Name: "egg"},
+	{Name: "vhd"},
+	{Name: "vhdx"},
+	{Name: "wim"},
+	{Name: "xar"},
+	{Name: "dmg"},
+	{Name: "sit"},
+	{Name: "zpaq"},
+	{Name: "msi"},
+	{Name: "one"},
+	{Name: "chm"},
+}
