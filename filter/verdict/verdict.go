@@ -1,6 +1,8 @@
 // Package verdict holds what was decided on a message and why.
 package verdict
 
+import "fmt"
+
 // Disposition is what is done with a message. A larger value is stricter:
 // where several rules speak, the strictest wins.
 type Disposition int
@@ -38,6 +40,17 @@ func Parse(word string) (Disposition, bool) {
 
 // MarshalText writes the disposition's word.
 func (d Disposition) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads the disposition's word: a kept item and a scan's JSON
+// are read back.
+func (d *Disposition) UnmarshalText(b []byte) error {
+	got, ok := Parse(string(b))
+	if !ok {
+		return fmt.Errorf("unknown disposition %q", b)
+	}
+	*d = got
+	return nil
+}
 
 // Delivers says whether the message reaches its recipients with d.
 func (d Disposition) Delivers() bool { return d == Accept || d == Tag }

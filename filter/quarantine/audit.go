@@ -1,0 +1,68 @@
+package quarantine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Actions and outcomes of audit entries.
+const (
+	ActRelease = "release"
+	ActDelete  = "delete"
+	ActRebuild = "rebuild" // the index was made anew from the files
+
+	OutBegun   = "begun"
+	OutDone    = "done"
+	OutFailed  = "failed"
+	OutUnclear = "unclear"
+	OutRefused = "refused"
+	OutAlready = "already"
+)
+
+// Entry is one line of the audit log. Each holds the hash of the one before:
+// whoever changes or removes a line must make all later ones anew.
+type Entry struct {
+	Seq     int64     `json:"seq"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	Action  string    `json:"action"`
+	Outcome string    `json:"outcome"`
+	ID      ID        `json:"id"`
+	Reason  string    `json:"reason"`
+	Detail  string    `json:"detail"`
+	Prev    string    `json:"prev"`
+	Hash    string    `json:"hash"`
+}
+
+// Sum is the hash that e must hold.
+func (e Entry) Sum() string {
+	h := sha256.New()
+	for _, s := range []string{
+		e.Prev, strconv.FormatInt(e.Seq, 10), strconv.FormatInt(e.At.UnixMicro(), 10),
+		e.Actor, e.Action, e.Outcome, string(e.ID), e.Reason, e.Detail,
+	} {
+		field(h, s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// CheckChain says where a whole audit log, oldest entry first, was changed.
+// What it cannot see is the loss of its newest entries.
+func CheckChain(log []Entry) error {
+	prev := ""
+	for i, e := range log {
+		switch {
+		case e.Seq != int64(i)+1:
+			return fmt.Errorf("audit entry %d: expected number %d", e.Seq, i+1)
+		case e.Prev != prev:
+			return fmt.Errorf("audit entry %d: does not follow the one before", e.Seq)
+		case e.Hash != e.Sum():
+			return fmt.Errorf("audit entry %d: was changed", e.Seq)
+		}
+		prev = e.Hash
+	}
+	return nil
+}
