@@ -1,0 +1,93 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"hash"
+)
+
+// bodyHasher hashes a canonical body (RFC 6376 §3.4.3, §3.4.4) in one pass and
+// little memory, however many blank lines it has.
+type bodyHasher struct {
+	hash    hash.Hash
+	buffer  []byte
+	pending int // empty lines that count only if something follows
+}
+
+// hashBody returns the SHA-256 of body in simple or relaxed form. A line ends
+// in LF, with or without CR; it is hashed with CRLF.
+func hashBody(body []byte, simple bool) [32]byte {
+	h := &bodyHasher{hash: sha256.New(), buffer: make([]byte, 0, 32<<10)}
+	empty := true
+	for at := 0; at < len(body); {
+		end := lineEnd(body, at)
+		line := bytes.TrimSuffix(body[at:end], []byte("\n"))
+		if len(line) < end-at {
+			line = bytes.TrimSuffix(line, []byte("\r"))
+		}
+		if !simple {
+			line = bytes.TrimRight(line, " \t")
+		}
+		if len(line) == 0 {
+			h.pending++
+		} else {
+			empty = false
+			h.line(line, simple)
+		}
+		at = end
+	}
+	if simple && empty {
+		h.write([]byte("\r\n")) // §3.4.3: an empty body is one CRLF
+	}
+	return h.sum()
+}
+
+// line hashes a line that is not empty, after the empty ones before it.
+func (h *bodyHasher) line(line []byte, simple bool) {
+	for ; h.pending > 0; h.pending-- {
+		h.write([]byte("\r\n"))
+	}
+	if simple || !hasBlankRun(line) {
+		h.write(line)
+	} else {
+		h.squeezed(line)
+	}
+	h.write([]byte("\r\n"))
+}
+
+// hasBlankRun says that a line has blanks for relaxed form to change.
+func hasBlankRun(line []byte) bool {
+	return bytes.IndexByte(line, '\t') >= 0 || bytes.Contains(line, []byte("  "))
+}
+
+// squeezed hashes a line with each run of blanks as one space.
+func (h *bodyHasher) squeezed(line []byte) {
+	for len(line) > 0 {
+		n := bytes.IndexAny(line, " \t")
+		if n < 0 {
+			h.write(line)
+			return
+		}
+		h.write(line[:n])
+		h.write([]byte(" "))
+		line = bytes.TrimLeft(line[n:], " \t")
+	}
+}
+
+func (h *bodyHasher) write(b []byte) {
+	if len(h.buffer)+len(b) > cap(h.buffer) {
+		h.hash.Write(h.buffer)
+		h.buffer = h.buffer[:0]
+		if len(b) > cap(h.buffer) {
+			h.hash.Write(b)
+			return
+		}
+	}
+	h.buffer = append(h.buffer, b...)
+}
+
+func (h *bodyHasher) sum() (sum [32]byte) {
+	h.hash.Write(h.buffer)
+	h.hash.Sum(sum[:0])
+	return sum
+}
