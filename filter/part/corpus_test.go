@@ -1,0 +1,183 @@
+package part
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+)
+
+// specimen is one line of the evasion corpus' manifest.
+type specimen struct {
+	ID, File, Technique, Variant, Class string
+	Leaves                              []struct{ Name, SHA256, Kind string }
+}
+
+// corpus returns a folder of the corpus that SEKISHO_CORPUS names.
+func corpus(t *testing.T, folder string) string {
+	t.Helper()
+	root := os.Getenv("SEKISHO_CORPUS")
+	if root == "" {
+		t.Skip("SEKISHO_CORPUS names no corpus")
+	}
+	return filepath.Join(root, folder)
+}
+
+func specimens(t *testing.T, folder string) []specimen {
+	t.Helper()
+	f, err := os.Open(filepath.Join(folder, "manifest.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []specimen
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var s specimen
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// TestEvasionCorpus walks the hostile mails of the families that this package
+// answers for and asks for the bytes of the harmful file, or for the whole of
+// the archive that holds it.
+func TestEvasionCorpus(t *testing.T) {
+	folder := corpus(t, "evasion")
+	for _, s := range specimens(t, folder) {
+		if s.Class != "must_block" || !strings.ContainsAny(s.Technique[:1], "HCBMEXTN") || len(s.Leaves) == 0 {
+			continue
+		}
+		if strings.HasPrefix(s.Technique, "E-TNEF") || slices.Contains([]string{"M-PARTIAL", "M-SMIME", "M-ICS"}, s.Technique) || s.Variant == "eml-in-zip" || s.Technique[0] == 'T' {
+			continue
+		}
+		t.Run(s.ID+" "+s.Technique+" "+s.Variant, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(folder, s.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree := walkAll(raw)
+			for _, l := range s.Leaves {
+				if !tree.holds(l.SHA256) {
+					t.Errorf("Walk(%s) does not give %q (%s); it gives\n%s", s.File, l.Name, l.Kind, tree)
+				}
+			}
+			if os.Getenv("V") != "" {
+				t.Logf("\n%s", tree)
+			}
+		})
+	}
+}
+
+// TestHonestCorpus asks that ordinary mail gives no finding.
+func TestHonestCorpus(t *testing.T) {
+	folder := corpus(t, "evasion")
+	for _, s := range specimens(t, folder) {
+		if s.Class != "must_pass" {
+			continue
+		}
+		raw, err := os.ReadFile(filepath.Join(folder, s.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tree := walkAll(raw); len(tree.findings) > 0 {
+			t.Errorf("Walk(%s), %s %s, finds %v", s.File, s.Technique, s.Variant, tree.findings)
+		}
+	}
+}
+
+// tree is all that a walk hands over, messages within messages walked.
+type tree struct {
+	entities []entity.Entity
+	findings []finding.Finding
+}
+
+func walkAll(raw []byte) tree {
+	var t tree
+	bud := budget.New(budget.Default)
+	t.walk(raw, "", 0, bud)
+	return t
+}
+
+func (t *tree) walk(raw []byte, base string, depth int, bud *budget.Budget) {
+	m := Walk(raw, base, depth, bud, func(e *entity.Entity) {
+		one := *e
+		one.Body = bytes.Clone(e.Body)
+		t.entities = append(t.entities, one)
+		if e.MediaType == "message/rfc822" && depth < 20 {
+			t.walk(one.Body, e.Path, e.Depth, bud)
+		}
+	})
+	t.findings = append(t.findings, m.Findings...)
+}
+
+func (t tree) String() string {
+	var b strings.Builder
+	for _, e := range t.entities {
+		names, _ := json.Marshal(e.Names)
+		b.WriteString(e.Path + " [" + e.Reading + "] " + e.MediaType + " " + string(names) + " " + string(e.Body[:min(len(e.Body), 20)]) + "\n")
+	}
+	for _, f := range t.findings {
+		b.WriteString(string(f.Kind) + " " + f.Path + " " + f.Evidence["how"] + "\n")
+	}
+	return b.String()
+}
+
+// holds says that the file with that digest is an entity, or in one's archive.
+func (t tree) holds(digest string) bool {
+	for _, e := range t.entities {
+		if sum(e.Body) == digest || inZip(e.Body, digest) || wholeLZH(e.Body) {
+			return true
+		}
+	}
+	return false
+}
+
+func sum(b []byte) string {
+	d := sha256.Sum256(b)
+	return hex.EncodeToString(d[:])
+}
+
+func inZip(b []byte, digest string) bool {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return false
+	}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			continue
+		}
+		content, err := io.ReadAll(r)
+		if err == nil && sum(content) == digest {
+			return true
+		}
+	}
+	return false
+}
+
+// wholeLZH says that b is an LZH archive that is as long as its header states.
+func wholeLZH(b []byte) bool {
+	if len(b) < 21 || !bytes.HasPrefix(b[2:], []byte("-lh")) {
+		return false
+	}
+	packed := int(binary.LittleEndian.Uint32(b[7:11]))
+	return len(b) > packed+21
+}

@@ -1,0 +1,309 @@
+package part
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// field is one header field.
+type field struct {
+	name  string // lower case, without blanks and controls
+	value []byte // all after the colon, folds as they came
+}
+
+// header is the header of a message or part, with every place where some
+// program may take the body to begin.
+type header struct {
+	start  int
+	fields []field
+	// bodies are offsets of the body, the most likely first; never empty.
+	bodies []int
+	// odd says what was repaired, as the evidence of mime.malformed states it.
+	odd []string
+}
+
+// maxJunk is how many lines without a colon are crossed in search of a further
+// field; a header mangled worse than that is a body.
+const maxJunk = 20
+
+// headerReader reads one header line by line.
+type headerReader struct {
+	raw  []byte
+	pos  int
+	end  int
+	stop func(line []byte) bool // is this line a delimiter?
+	h    header
+	junk int // offset of the junk run that may be the body, -1 without one
+	run  int // lines of that run
+}
+
+// readHeader reads the header at start. A line for which stop holds ends it.
+func readHeader(raw []byte, start, end int, stop func([]byte) bool) header {
+	r := headerReader{raw: raw, pos: start, end: end, stop: stop, h: header{start: start}, junk: -1}
+	r.skipEmpty()
+	for r.pos < r.end {
+		line, next := lineAt(raw, r.pos, end)
+		if r.take(line, next) {
+			return r.finish()
+		}
+	}
+	r.body(r.end)
+	return r.finish()
+}
+
+// skipEmpty crosses empty lines before a header: some readers take the part
+// for one without a header, others go on.
+func (r *headerReader) skipEmpty() {
+	pos := r.pos
+	for pos < r.end {
+		line, next := lineAt(r.raw, pos, r.end)
+		if len(bytes.TrimSpace(line)) > 0 {
+			if name, _, ok := splitField(line); ok && strings.HasPrefix(name, "content-") && pos > r.pos {
+				r.h.bodies = append(r.h.bodies, r.pos)
+				r.note("empty line before the header")
+				r.pos = pos
+			}
+			return
+		}
+		pos = next
+	}
+}
+
+// take reads one line and says whether it ended the header.
+func (r *headerReader) take(line []byte, next int) (done bool) {
+	switch {
+	case len(line) == 0:
+		r.body(next)
+		return true
+	case r.stop(line):
+		r.body(r.pos)
+		return true
+	case line[0] == ' ' || line[0] == '\t':
+		return r.fold(line, next)
+	}
+	if name, value, ok := splitField(line); ok {
+		r.field(name, value, line)
+	} else if r.unreadable(line) {
+		return true
+	}
+	r.pos = next
+	return false
+}
+
+func (r *headerReader) field(name string, value, line []byte) {
+	if r.junk >= 0 {
+		r.h.bodies = append(r.h.bodies, r.junk)
+		r.junk, r.run = -1, 0
+		r.note("line without a colon in the header")
+	}
+	if len(line)-len(value) > len(name)+1 {
+		r.note("blank or control before the colon")
+	}
+	r.h.fields = append(r.h.fields, field{name, value})
+}
+
+// fold takes a line that begins with a blank: the field goes on, or, where
+// the line is blank throughout, some take it for the end of the header.
+func (r *headerReader) fold(line []byte, next int) (done bool) {
+	if len(bytes.TrimSpace(line)) == 0 {
+		after, _ := lineAt(r.raw, next, r.end)
+		if _, _, ok := splitField(after); !ok {
+			r.body(next)
+			return true
+		}
+		r.h.bodies = append(r.h.bodies, next)
+		r.note("blank line that is not empty in the header")
+	}
+	if n := len(r.h.fields); n > 0 && r.junk < 0 {
+		f := &r.h.fields[n-1]
+		// The value is a slice of raw: it grows to the end of this line.
+		from := cap(r.raw) - cap(f.value)
+		f.value = r.raw[from : r.pos+len(line)]
+	} else {
+		r.hidden(line)
+	}
+	r.pos = next
+	return false
+}
+
+// unreadable takes a line that is neither field nor fold and says whether the
+// search for further fields ends here.
+func (r *headerReader) unreadable(line []byte) (done bool) {
+	if r.pos == r.h.start && bytes.HasPrefix(bytes.TrimLeft(line, ">"), []byte("From ")) {
+		return false // the envelope line of an mbox file
+	}
+	r.hidden(line)
+	if r.junk < 0 {
+		r.junk = r.pos
+	}
+	if r.run++; r.run > maxJunk {
+		r.body(r.junk)
+		return true
+	}
+	return false
+}
+
+// hidden keeps a content field that lost its colon or stands where a fold
+// would: what repairs the header sees it.
+func (r *headerReader) hidden(line []byte) {
+	if f, ok := concealed(line); ok {
+		r.h.fields = append(r.h.fields, f)
+		r.note("field hidden in a line that is none")
+	}
+}
+
+// body states where the body begins when the header ended in due form.
+func (r *headerReader) body(at int) {
+	if r.junk >= 0 {
+		// No field came after the junk: it is the body, the empty line missing.
+		r.h.bodies = append([]int{r.junk}, r.h.bodies...)
+		if r.junk != at {
+			r.h.bodies = append(r.h.bodies, at)
+			r.note("no empty line after the header")
+		}
+		return
+	}
+	r.h.bodies = append([]int{at}, r.h.bodies...)
+}
+
+func (r *headerReader) note(how string) {
+	if !slices.Contains(r.h.odd, how) {
+		r.h.odd = append(r.h.odd, how)
+	}
+}
+
+// finish looks into folds for fields that only some programs see there.
+func (r *headerReader) finish() header {
+	for _, f := range r.h.fields {
+		if !bytes.ContainsAny(f.value, "\r\n") {
+			continue
+		}
+		for _, line := range bytes.FieldsFunc(f.value, func(c rune) bool { return c == '\n' || c == '\r' })[0:] {
+			r.inFold(f, line)
+		}
+	}
+	return r.h
+}
+
+func (r *headerReader) inFold(f field, line []byte) {
+	found, ok := concealed(line)
+	if ok && found.name != f.name && len(line) > 0 && &line[0] != &f.value[0] {
+		r.h.fields = append(r.h.fields, found)
+		r.note("field hidden in a fold")
+	}
+}
+
+// all returns the values of every field of a name.
+func (h *header) all(name string) [][]byte {
+	var out [][]byte
+	for _, f := range h.fields {
+		if f.name == name {
+			out = append(out, f.value)
+		}
+	}
+	return out
+}
+
+// first returns the first field's value, nil without one.
+func (h *header) first(name string) []byte {
+	for _, f := range h.fields {
+		if f.name == name {
+			return f.value
+		}
+	}
+	return nil
+}
+
+// splitField parts a line at its colon. Blanks and controls before the colon,
+// which readers forgive, are dropped from the name.
+func splitField(line []byte) (name string, value []byte, ok bool) {
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 || line[0] == ' ' || line[0] == '\t' {
+		return "", nil, false
+	}
+	key := bytes.TrimRight(line[:colon], " \t")
+	clean := make([]byte, 0, len(key))
+	for _, c := range key {
+		switch {
+		case c == ' ' || c == '\t':
+			return "", nil, false
+		case c > ' ' && c < 0x7f:
+			clean = append(clean, lower(c))
+		}
+	}
+	return string(clean), line[colon+1:], len(clean) > 0
+}
+
+// concealed finds a content field in a line that is none by the standard. It
+// asks for a value that makes sense: a DKIM signature lists bare names.
+func concealed(line []byte) (field, bool) {
+	line = bytes.TrimLeft(line, " \t")
+	for _, name := range [...]string{"content-type", "content-transfer-encoding", "content-disposition"} {
+		if len(line) <= len(name) || !strings.EqualFold(string(line[:len(name)]), name) {
+			continue
+		}
+		value := bytes.TrimLeft(line[len(name):], " \t\x00")
+		value = bytes.TrimPrefix(value, []byte(":"))
+		if sensible(name, strings.ToLower(string(bytes.TrimSpace(value)))) {
+			return field{name, value}, true
+		}
+	}
+	return field{}, false
+}
+
+func sensible(name, value string) bool {
+	main, _, _ := strings.Cut(value, ";")
+	switch name {
+	case "content-type":
+		return mediaType(main) != ""
+	case "content-disposition":
+		return strings.HasPrefix(value, "attachment") || strings.HasPrefix(value, "inline")
+	}
+	_, known := encodings[strings.TrimSpace(main)]
+	return known && main != ""
+}
+
+// lineAt returns the line at pos without its end, and where the next begins.
+func lineAt(raw []byte, pos, end int) (line []byte, next int) {
+	if pos >= end {
+		return nil, end
+	}
+	next = end
+	line = raw[pos:end]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line, next = line[:i], pos+i+1
+	}
+	return bytes.TrimSuffix(line, []byte("\r")), next
+}
+
+// unfold takes the line ends out of a value and leaves the blanks of the fold
+// (RFC 5322 §2.2.3).
+func unfold(value []byte) string {
+	if bytes.IndexByte(value, '\n') < 0 {
+		return string(bytes.Trim(value, " \t\r"))
+	}
+	s := strings.ReplaceAll(string(value), "\r\n", "")
+	return strings.Trim(strings.ReplaceAll(s, "\n", ""), " \t\r")
+}
+
+// squeeze unfolds and takes the first blank of each fold with it, as readers
+// do that fold anywhere.
+func squeeze(value []byte) string {
+	lines := strings.Split(string(value), "\n")
+	for i, l := range lines {
+		l = strings.TrimSuffix(l, "\r")
+		if i > 0 {
+			l = strings.TrimLeft(l, " \t")
+		}
+		lines[i] = l
+	}
+	return strings.Trim(strings.Join(lines, ""), " \t\r")
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,163 @@
+package part
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"sekisho/filter/entity"
+)
+
+// layout is one way to take a part: split at a boundary, or whole.
+type layout struct {
+	multipart bool
+	boundary  string
+}
+
+// maxBoundary bounds a boundary's length; RFC 2046 allows 70.
+const maxBoundary = 998
+
+// structure returns every layout that the header's Content-Type fields can be
+// taken to declare, the most likely first. body are the bytes in which a
+// boundary must occur to count. guess says that a boundary had to be guessed.
+func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
+	add := func(l layout) {
+		if !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	values := h.all("content-type")
+	for _, v := range values {
+		kind := mediaType(unfold(v))
+		multi := strings.Contains(kind, "multipart") || strings.HasPrefix(looseType(v), "multipart")
+		found := w.occurring(boundaries(v), body)
+		switch {
+		case multi && len(found) == 0:
+			l := guessed(h, body)
+			guess = guess || l.multipart
+			add(l)
+		case !multi && (kind != "" || len(found) == 0):
+			add(layout{})
+		}
+		for _, b := range found {
+			add(layout{true, b})
+		}
+	}
+	if len(out) == 0 {
+		out = []layout{{}}
+	}
+	return out, guess
+}
+
+// boundaries are the values that a Content-Type's boundary can be taken to have.
+func boundaries(value []byte) []string {
+	if !bytes.Contains(bytes.ToLower(value), []byte("boundary")) {
+		return nil
+	}
+	n := names{e: &entity.Entity{}}
+	n.from([][]byte{value}, "boundary")
+	var out []string
+	for _, n := range n.e.Names {
+		for _, b := range [...]string{n.Text, strings.Trim(n.Text, " \t\v\f\x00"), cutNUL(n.Text)} {
+			if len(b) <= maxBoundary && !slices.Contains(out, b) {
+				out = append(out, b)
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, "")
+	}
+	return out
+}
+
+func cutNUL(s string) string {
+	head, _, _ := strings.Cut(s, "\x00")
+	return head
+}
+
+// maxSearches bounds the searches for boundaries that may not be there, each of
+// which can cost the length of the message.
+const maxSearches = 64
+
+// occurring keeps the boundaries that a delimiter line in body uses.
+func (w *walker) occurring(list []string, body []byte) []string {
+	var out []string
+	for _, b := range list {
+		if w.searches++; w.searches > maxSearches || delimits(b, body) {
+			out = append(out, b)
+		}
+	}
+	if len(out) == 1 {
+		w.searches-- // what is found at once costs nothing
+	}
+	return out
+}
+
+// delimits says that a line of body is a delimiter of boundary b.
+func delimits(b string, body []byte) bool {
+	mark := []byte("--" + b)
+	for pos := 0; pos < len(body); {
+		i := bytes.Index(body[pos:], mark)
+		if i < 0 {
+			return false
+		}
+		at := pos + i
+		if (at == 0 || body[at-1] == '\n' || body[at-1] == '\r') && (b != "" || emptyDelimiter(body[at:])) {
+			return true
+		}
+		pos = at + len(mark)
+	}
+	return false
+}
+
+// emptyDelimiter tells the delimiter of an empty boundary from the line that
+// opens a signature: a field follows.
+func emptyDelimiter(b []byte) bool {
+	line, next := lineAt(b, 0, len(b))
+	after, _ := lineAt(b, next, len(b))
+	_, _, ok := splitField(after)
+	return string(line) == "--" && ok
+}
+
+// guessed is the layout of a multipart without a boundary that occurs: split at
+// what looks like a delimiter, as mail programs do.
+func guessed(h *header, body []byte) layout {
+	const lines = 200
+	pos, end := 0, len(body)
+	for n := 0; n < lines && pos < end; n++ {
+		line, next := lineAt(body, pos, end)
+		after, _ := lineAt(body, next, end)
+		if name, _, ok := splitField(after); ok && strings.HasPrefix(name, "content-") && len(line) > 2 && string(line[:2]) == "--" {
+			return layout{true, strings.TrimRight(string(line[2:]), " \t")}
+		}
+		pos = next
+	}
+	if list, _ := transfer(h); list[0] != identity {
+		if all := boundaries(h.first("content-type")); len(all) > 0 {
+			return layout{true, all[0]} // the delimiters may be under the encoding
+		}
+	}
+	return layout{}
+}
+
+// mediaType is the type/subtype of a Content-Type in lower case, comments and
+// quotes taken out; "" where there is none.
+func mediaType(value string) string {
+	main, _, _ := strings.Cut(stripComments(value), ";")
+	main = strings.ToLower(strings.Trim(main, " \t\r\n\"'"))
+	if i := strings.IndexAny(main, " \t,"); i > 0 {
+		main = main[:i]
+	}
+	kind, sub, ok := strings.Cut(main, "/")
+	if !ok || kind == "" || sub == "" || strings.ContainsAny(main, "=\x00") {
+		return ""
+	}
+	return main
+}
+
+// looseType is the start of a Content-Type as a reader sees it that cares for
+// neither slash nor quotes.
+func looseType(value []byte) string {
+	s := strings.ToLower(strings.TrimLeft(stripComments(unfold(value)), " \t\"'"))
+	return strings.TrimPrefix(s, "x-")
+}

@@ -1,0 +1,211 @@
+package part
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+)
+
+// leaf is a part that is not split further.
+type leaf struct {
+	h       header
+	path    string
+	reading string
+	digest  bool // stands in a multipart/digest
+	quiet   bool // text outside the parts: only files within it are handed over
+}
+
+// emit hands over a leaf that ends at end, in every reading of its bytes.
+func (w *walker) emit(l *leaf, end int) {
+	key := span{w.document, l.h.bodies[0], end}
+	if w.seen[key] || w.stopped {
+		return
+	}
+	w.seen[key] = true
+	if w.pass.label != "" && !l.quiet {
+		w.note(finding.MimeBoundary, l.path, w.pass.label)
+		if l.reading == "" {
+			l.reading = w.pass.label
+		}
+	}
+	e := w.entity(l)
+	text := strings.HasPrefix(e.MediaType, "text/") || e.MediaType == ""
+	for i, d := range w.decodings(l, end, text) {
+		one := *e
+		one.Body, one.Size = d.body, int64(len(d.body))
+		one.Reading = join(l.reading, d.reading)
+		if isMail(&one) {
+			one.MediaType = "message/rfc822"
+		}
+		if !l.quiet && !w.hand(&one) {
+			return
+		}
+		if i == 0 && one.MediaType != "message/rfc822" {
+			w.inline(&one)
+		}
+	}
+}
+
+// join puts two names of readings together.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "+" + b
+}
+
+// entity is the leaf without its bytes.
+func (w *walker) entity(l *leaf) *entity.Entity {
+	kind := l.h.first("content-type")
+	e := &entity.Entity{Path: l.path, Depth: w.depth + 1, MediaType: mediaType(unfold(kind))}
+	if len(kind) == 0 && l.digest {
+		e.MediaType = "message/rfc822" // RFC 2046 §5.1.5
+	}
+	e.Charset = parameter(kind, "charset")
+	disposition, _, _ := strings.Cut(stripComments(unfold(l.h.first("content-disposition"))), ";")
+	e.Disposition, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(disposition)), " ")
+	e.ContentID = strings.Trim(unfold(l.h.first("content-id")), "<> ")
+	if fileNames(&l.h, e) {
+		_ = w.bud.Exceed(budget.Members, l.path) // more names than can be looked at
+	}
+	if e.Disposition != "inline" && e.Disposition != "" {
+		e.Disposition = "attachment" // RFC 2183 §2.8: unknown is attachment
+	}
+	switch e.MediaType {
+	case "message/partial":
+		e.Unread = true
+		w.note(finding.MimePartial, l.path, parameter(kind, "number")+" of "+parameter(kind, "total"))
+	case "message/external-body":
+		w.note(finding.MimeExternal, l.path, unfold(kind))
+	}
+	return e
+}
+
+// parameter is the plain value of one parameter, lower case.
+func parameter(value []byte, key string) string {
+	if len(value) == 0 {
+		return ""
+	}
+	for _, p := range parseParams(unfold(value), true) {
+		if (p.key == key || p.key == key+"*") && len(p.vals) > 0 {
+			_, v := splitCharset(p.vals[0])
+			return strings.ToLower(strings.ToValidUTF8(v, "\uFFFD"))
+		}
+	}
+	return ""
+}
+
+// decodings are all readings of the leaf's bytes that differ, the plain first.
+func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
+	list, how := transfer(&l.h)
+	var out []decoding
+	for i, start := range l.h.bodies {
+		src := w.raw[min(start, end):end]
+		for k, e := range list {
+			buf := w.buf
+			if i+k > 0 {
+				buf = nil // the first reading's bytes are still needed
+			}
+			ways, why := decode(buf, src, e, text)
+			if how = cmpOr(how, why); k > 0 {
+				ways[0].reading = e.label()
+			}
+			if i > 0 {
+				ways[0].reading = join("body-"+strconv.Itoa(i+1), ways[0].reading)
+			}
+			if i+k == 0 && e != identity {
+				w.buf = ways[0].body[:0]
+			}
+			out = appendNew(out, ways)
+		}
+	}
+	out, how = w.undeclared(l, list, out, how, text)
+	if how != "" && !l.quiet {
+		w.note(finding.MimeEncoding, l.path, how)
+	}
+	return out
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// undeclared adds the base64 reading of a file whose header names no encoding
+// that fits.
+func (w *walker) undeclared(l *leaf, list []encoding, out []decoding, how string, text bool) ([]decoding, string) {
+	if text && how == "" || slices.Contains(list, base64) || !seems64(out[0].body) {
+		return out, how
+	}
+	n := len(out)
+	out = appendNew(out, []decoding{{"undeclared-base64", decode64(nil, out[0].body, restart).out}})
+	if len(out) > n {
+		how = cmpOr(how, "base64 that is not declared")
+	}
+	return out, how
+}
+
+// appendNew adds the readings whose bytes are not there yet.
+func appendNew(out, ways []decoding) []decoding {
+	for _, d := range ways {
+		if !slices.ContainsFunc(out, func(o decoding) bool { return bytes.Equal(o.body, d.body) }) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// hand gives one entity to the caller; false ends the walk.
+func (w *walker) hand(e *entity.Entity) bool {
+	if w.bud.Count(e.Path) != nil || w.bud.Spend(e.Path, e.Size) != nil {
+		w.stopped = true
+		return false
+	}
+	if e.Size > w.bud.Limits().Member {
+		_ = w.bud.Exceed(budget.Member, e.Path)
+		e.Unread = true
+	}
+	w.yield(e)
+	return true
+}
+
+// isMail says that an entity is a message that the caller walks in turn.
+func isMail(e *entity.Entity) bool {
+	switch e.MediaType {
+	case "message/rfc822", "message/global", "message/news":
+		return true
+	}
+	for _, n := range e.Names {
+		lower := strings.ToLower(strings.TrimRight(n.Text, ". "))
+		for _, ext := range [...]string{".eml", ".mht", ".mhtml", ".nws", ".mim", ".mime"} {
+			if strings.HasSuffix(lower, ext) {
+				return LooksLikeMail(e.Body)
+			}
+		}
+	}
+	return false
+}
+
+// inline hands over the files that stand encoded within text.
+func (w *walker) inline(text *entity.Entity) {
+	const head = 512
+	if bytes.IndexByte(text.Body[:min(len(text.Body), head)], 0) >= 0 {
+		return
+	}
+	n := 0
+	inlineFiles(text.Body, func(f inlineFile) bool {
+		n++
+		e := &entity.Entity{Path: text.Path + "/uu" + strconv.Itoa(n), Depth: text.Depth + 1, Reading: text.Reading, Disposition: "attachment", Body: f.body, Size: int64(len(f.body))}
+		in := names{e: e}
+		in.plain(f.name, f.source)
+		w.note(finding.TextEncodedFile, text.Path, f.source+" "+e.Name())
+		return w.hand(e)
+	})
+}

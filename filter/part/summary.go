@@ -1,0 +1,157 @@
+package part
+
+import (
+	"strings"
+)
+
+// Header is what the message header says to its reader, decoded.
+type Header struct {
+	Subject, MessageID, Date string
+	From, ReplyTo, Sender    []Address
+	To                       []Address
+	// FromFields is the number of From fields; 1 in any honest message.
+	FromFields int
+}
+
+// Address is one mailbox of an address field (RFC 5322 §3.4).
+type Address struct {
+	// Name is the decoded display name.
+	Name string
+	// Addr is local-part@domain as it stands, without angle brackets.
+	Addr string
+	// Domain is the part after the last @, lower case, without final dot.
+	Domain string
+}
+
+// mostAddresses bounds the addresses kept of one field; more tell no more.
+const mostAddresses = 1000
+
+func summary(h *header) Header {
+	return Header{
+		Subject:    shownText(h.first("subject")),
+		MessageID:  shownText(h.first("message-id")),
+		Date:       shownText(h.first("date")),
+		From:       addresses(h.all("from")),
+		ReplyTo:    addresses(h.all("reply-to")),
+		Sender:     addresses(h.all("sender")),
+		To:         addresses(h.all("to")),
+		FromFields: len(h.all("from")),
+	}
+}
+
+func addresses(values [][]byte) []Address {
+	var out []Address
+	for _, v := range values {
+		r := addressReader{s: unfold(v)}
+		r.read(mostAddresses - len(out))
+		out = append(out, r.out...)
+	}
+	return out
+}
+
+// addressReader parts an address list at its commas, quotes and comments
+// respected. It is lenient: what a reader would see is what counts.
+type addressReader struct {
+	s       string
+	out     []Address
+	words   strings.Builder // text outside brackets and comments
+	comment strings.Builder
+	angles  []string
+}
+
+func (r *addressReader) read(most int) {
+	for i := 0; i < len(r.s) && len(r.out) < most; {
+		i = r.step(i)
+	}
+	r.end()
+}
+
+// step takes one token at i and returns where the next begins.
+func (r *addressReader) step(i int) int {
+	switch c := r.s[i]; c {
+	case '"':
+		return r.quoted(i + 1)
+	case '(':
+		return r.parenthesis(i + 1)
+	case '<':
+		end := strings.IndexAny(r.s[i+1:], "<>")
+		if end < 0 {
+			end = len(r.s) - i - 1
+		}
+		r.angles = append(r.angles, r.s[i+1:i+1+end])
+		i += 1 + end
+		if i < len(r.s) && r.s[i] == '>' {
+			i++
+		}
+		return i
+	case ',', ';':
+		r.end()
+	case ':':
+		r.words.Reset() // a group's name (RFC 5322 §3.4)
+	case '\\':
+	default:
+		r.words.WriteByte(c)
+	}
+	return i + 1
+}
+
+func (r *addressReader) quoted(i int) int {
+	for ; i < len(r.s) && r.s[i] != '"'; i++ {
+		if r.s[i] == '\\' && i+1 < len(r.s) {
+			i++
+		}
+		r.words.WriteByte(r.s[i])
+	}
+	return i + 1
+}
+
+func (r *addressReader) parenthesis(i int) int {
+	for depth := 1; i < len(r.s); i++ {
+		switch r.s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth == 0 {
+			return i + 1
+		}
+		r.comment.WriteByte(r.s[i])
+	}
+	return i
+}
+
+// end closes the address before a comma.
+func (r *addressReader) end() {
+	name := strings.TrimSpace(r.words.String())
+	comment := strings.TrimSpace(r.comment.String())
+	angles := r.angles
+	r.words.Reset()
+	r.comment.Reset()
+	r.angles = nil
+	if len(angles) == 0 {
+		if name != "" {
+			r.add(comment, name)
+		}
+		return
+	}
+	if name == "" {
+		name = comment
+	}
+	for _, a := range angles {
+		r.add(name, a)
+	}
+}
+
+func (r *addressReader) add(name, addr string) {
+	shown, _, _ := decodeWords(name)
+	addr, _, _ = decodeWords(strings.TrimSpace(addr))
+	if i := strings.LastIndexByte(addr, ':'); strings.HasPrefix(addr, "@") && i > 0 {
+		addr = addr[i+1:] // an obsolete route (RFC 5322 §4.4)
+	}
+	domain := ""
+	if i := strings.LastIndexByte(addr, '@'); i >= 0 {
+		domain = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(addr[i+1:])), ".")
+	}
+	r.out = append(r.out, Address{shown, addr, domain})
+}

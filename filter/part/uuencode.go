@@ -1,0 +1,195 @@
+package part
+
+import (
+	"bytes"
+	"strings"
+)
+
+// inlineFile is a file that stands encoded within text.
+type inlineFile struct {
+	name, source string
+	body         []byte
+}
+
+// inlineFiles finds the files within text and hands each over; it stops when
+// yield says so.
+func inlineFiles(text []byte, yield func(inlineFile) bool) {
+	m := markFinder{text: text}
+	for pos := 0; ; {
+		at := m.next(pos)
+		if at < 0 {
+			return
+		}
+		f, used, ok := fileAt(text[at:])
+		if ok && !yield(f) {
+			return
+		}
+		pos = at + max(used, 1)
+	}
+}
+
+// marks are the starts of the lines that open an encoded file.
+var marks = [...]string{"begin", "=ybegin ", "(This file must be converted with BinHex"}
+
+// markFinder finds lines that begin with a mark. It remembers where each mark
+// stands next, so that a text full of one is not searched again for the others.
+type markFinder struct {
+	text []byte
+	at   [len(marks)]int
+}
+
+// next returns the first such line at or after pos, -1 without one.
+func (m *markFinder) next(pos int) int {
+	best := len(m.text)
+	for k, mark := range marks {
+		for m.at[k] < pos || m.at[k] < len(m.text) && !m.opens(m.at[k], mark) {
+			from := max(pos, m.at[k]+1)
+			if m.at[k] = len(m.text); from < len(m.text) {
+				if i := bytes.Index(m.text[from:], []byte(mark)); i >= 0 {
+					m.at[k] = from + i
+				}
+			}
+		}
+		best = min(best, m.at[k])
+	}
+	if best >= len(m.text) {
+		return -1
+	}
+	return best
+}
+
+func (m *markFinder) opens(i int, mark string) bool {
+	return bytes.HasPrefix(m.text[i:], []byte(mark)) && (i == 0 || m.text[i-1] == '\n' || m.text[i-1] == '\r')
+}
+
+func fileAt(text []byte) (f inlineFile, used int, ok bool) {
+	switch text[0] {
+	case '=':
+		f, used = yFile(text)
+	case '(':
+		return hqxFile(text)
+	default:
+		f, used = uuFile(text)
+	}
+	return f, used, used > 0
+}
+
+// uuFile reads a uuencoded file (POSIX uuencode) at the front of text; used is
+// 0 where the line only begins with the word.
+func uuFile(text []byte) (f inlineFile, used int) {
+	line, next := lineAt(text, 0, len(text))
+	words := strings.SplitN(string(line), " ", 3)
+	if len(words) < 3 || !octal(words[1]) {
+		return f, 0
+	}
+	f = inlineFile{name: strings.TrimSpace(words[2]), source: "uuencode"}
+	switch words[0] {
+	case "begin":
+		f.body, used = uuLines(text[next:])
+	case "begin-base64":
+		f.body, used = uuBase64(text[next:])
+	}
+	if used == 0 {
+		return f, 0
+	}
+	return f, next + used
+}
+
+func octal(s string) bool {
+	return len(s) >= 3 && len(s) <= 4 && strings.Trim(s, "01234567") == ""
+}
+
+// uuLines decodes lines as long as they have the length that they state.
+func uuLines(text []byte) (out []byte, used int) {
+	for used < len(text) {
+		line, next := lineAt(text, used, len(text))
+		if string(bytes.TrimSpace(line)) == "end" && len(out) > 0 {
+			return out, next
+		}
+		n, ok := uuLength(line)
+		if !ok {
+			break
+		}
+		if n > 0 {
+			out = uuLine(out, line[1:], n)
+		}
+		used = next
+	}
+	if len(out) == 0 {
+		return nil, 0
+	}
+	return out, used
+}
+
+// uuLength reads a line's length character and says whether the line can be
+// what it states. Blanks at the end may have been lost, a sum may follow.
+func uuLength(line []byte) (n int, ok bool) {
+	if len(line) == 0 {
+		return 0, true
+	}
+	if line[0] < ' ' || line[0] > '`' {
+		return 0, false
+	}
+	n = int(line[0]-' ') & 0x3f
+	want := (n + 2) / 3 * 4
+	have := len(line) - 1
+	if n == 0 {
+		return 0, have <= 1
+	}
+	if have > want+2 || have < want-4 && len(bytes.TrimRight(line, " ")) == len(line) && have < want/2 {
+		return 0, false
+	}
+	for _, c := range line[1:] {
+		if c < ' ' || c > '`' {
+			return 0, false
+		}
+	}
+	return n, true
+}
+
+// uuLine decodes n bytes of one line; what is missing at its end was blanks.
+func uuLine(dst, line []byte, n int) []byte {
+	for i := 0; n > 0; i += 4 {
+		var v uint32
+		for k := range 4 {
+			v <<= 6
+			if i+k < len(line) {
+				v |= uint32(line[i+k]-' ') & 0x3f
+			}
+		}
+		b := [3]byte{byte(v >> 16), byte(v >> 8), byte(v)}
+		dst = append(dst, b[:min(n, 3)]...)
+		n -= 3
+	}
+	return dst
+}
+
+func uuBase64(text []byte) (out []byte, used int) {
+	for pos := 0; pos < len(text); {
+		line, next := lineAt(text, pos, len(text))
+		if bytes.HasPrefix(line, []byte("====")) {
+			return decode64(nil, text[:pos], restart).out, next
+		}
+		if !pure64(line) {
+			break
+		}
+		pos, used = next, next
+	}
+	if !seems64(text[:used]) {
+		return nil, 0
+	}
+	return decode64(nil, text[:used], restart).out, used
+}
+
+// uuBody decodes a body that its header declares as uuencoded, the first
+// line and the last perhaps missing.
+func uuBody(src []byte) (out []byte, ok bool) {
+	m := markFinder{text: src}
+	for at := m.next(0); at >= 0; at = m.next(at + 1) {
+		if f, used := uuFile(src[at:]); used > 0 {
+			return f.body, true
+		}
+	}
+	out, _ = uuLines(bytes.TrimLeft(src, "\r\n"))
+	return out, len(out) > 0
+}

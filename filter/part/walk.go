@@ -1,0 +1,353 @@
+package part
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+)
+
+// span is where the bytes of a part stand, by which a part met again in
+// another pass is known.
+type span struct{ document, start, end int }
+
+// sink gathers what all passes over one message find.
+type sink struct {
+	base  string
+	depth int
+	bud   *budget.Budget
+	yield func(*entity.Entity)
+
+	findings  []finding.Finding
+	noted     map[string]bool
+	seen      map[span]bool
+	documents int
+	unwrapped int
+	searches  int
+	buf       []byte
+	stopped   bool
+	// choices and prefix ask for further passes.
+	choices int
+	prefix  bool
+}
+
+// mostNotes bounds the findings of one message; each kind is noted in any case.
+const mostNotes = 500
+
+// note states a finding once.
+func (s *sink) note(kind finding.Kind, path, how string) {
+	key := string(kind) + "\x00" + path + "\x00" + how
+	if len(s.findings) >= mostNotes {
+		key = string(kind)
+	}
+	if !s.noted[key] {
+		s.noted[key], s.noted[string(kind)] = true, true
+		s.findings = append(s.findings, finding.New(kind, path, "how", how))
+	}
+}
+
+// walker reads the structure of one document in one pass.
+type walker struct {
+	*sink
+	pass     pass
+	raw      []byte
+	document int
+	stack    stack
+	cursor   int // the line where the next delimiter may stand
+	leaf     *leaf
+	region   region
+}
+
+// region is the text before the first or after the last delimiter.
+type region struct {
+	start int
+	after bool
+}
+
+// pass reads the whole message in one way and returns its header.
+func (s *sink) pass(raw []byte, p pass) header {
+	w := &walker{sink: s, pass: p, raw: raw}
+	h := readHeader(raw, 0, len(raw), func([]byte) bool { return false })
+	root := &numbering{path: s.base}
+	if s.base != "" {
+		root.path += "/"
+	}
+	w.open(h, root.path+"1", root, false, "")
+	w.scan()
+	return h
+}
+
+// scan goes from delimiter to delimiter to the end of the document.
+func (w *walker) scan() {
+	for len(w.stack.levels) > 0 && !w.stopped {
+		at := w.dashes()
+		if at < 0 {
+			break
+		}
+		line, next := lineAt(w.raw, at, len(w.raw))
+		d, ok := w.delimiter(line, at)
+		if !ok {
+			w.cursor = next
+			continue
+		}
+		w.finish(at, d.level)
+		w.delimit(d, next)
+	}
+	w.finish(len(w.raw), -1)
+}
+
+// dashes returns the next line at or after the cursor that begins with two
+// dashes, -1 without one.
+func (w *walker) dashes() int {
+	rest := w.raw[w.cursor:]
+	if bytes.HasPrefix(rest, []byte("--")) {
+		return w.cursor
+	}
+	if i := bytes.Index(rest, []byte("\n--")); i >= 0 {
+		return w.cursor + i + 1
+	}
+	return -1
+}
+
+// delimiter says which multipart the line at offset at delimits in this pass.
+func (w *walker) delimiter(line []byte, at int) (delimiter, bool) {
+	d, ok := w.stack.match(line, true)
+	if ok && !d.exact && !w.pass.loose {
+		w.prefix = true
+		return d, false
+	}
+	if ok && d.length == 0 && !d.closes && !emptyDelimiter(w.raw[at:]) {
+		return d, false
+	}
+	return d, ok
+}
+
+// delimit goes on behind a delimiter line that ends before next.
+func (w *walker) delimit(d delimiter, next int) {
+	for len(w.stack.levels)-1 > d.level {
+		w.stack.pop()
+	}
+	w.cursor, w.region = next, region{next, true}
+	l := &w.stack.levels[d.level]
+	if d.closes {
+		w.stack.setClosed(true)
+		return
+	}
+	reading := w.pass.label
+	if l.closed {
+		w.stack.setClosed(false)
+		w.note(finding.MimeUndeclared, l.path, "part after the close delimiter")
+		reading = "after-close"
+	}
+	l.parts++
+	l.at.count++
+	h := readHeader(w.raw, next, len(w.raw), func(line []byte) bool {
+		d, ok := w.stack.match(line, w.pass.loose)
+		return ok && d.length > 0
+	})
+	w.open(h, l.at.path+strconv.Itoa(l.at.count), nil, l.digest, reading)
+}
+
+// maxOpen is how many multiparts deep parts are numbered. Deeper ones are read
+// as well, numbered flat.
+const maxOpen = 200
+
+// open begins the part whose header is h: a level of its own, or a leaf.
+func (w *walker) open(h header, path string, at *numbering, digest bool, reading string) {
+	w.cursor = slices.Min(h.bodies)
+	layouts, guess := w.structure(&h, w.raw[w.cursor:])
+	w.oddities(&h, path)
+	if guess {
+		w.note(finding.MimeBoundary, path, "guessed from the body")
+	}
+	if len(layouts) > 1 {
+		w.note(finding.MimeBoundary, path, "several readings")
+		w.choices = max(w.choices, len(layouts))
+	}
+	picked := w.pick(layouts)
+	if !picked[0].multipart {
+		w.leaf = &leaf{h: h, path: path, digest: digest, reading: reading}
+		return
+	}
+	if at == nil {
+		at = w.nested(path)
+	}
+	l := level{h: h, at: at, path: path, digest: strings.Contains(mediaType(unfold(h.first("content-type"))), "digest")}
+	for _, p := range picked {
+		l.boundaries = append(l.boundaries, p.boundary)
+	}
+	l.encodings, _ = transfer(&h)
+	w.stack.push(l)
+	w.region = region{w.cursor, false}
+}
+
+// nested returns the numbering for the parts of a multipart at path.
+func (w *walker) nested(path string) *numbering {
+	if n := len(w.stack.levels); n >= maxOpen {
+		_ = w.bud.Exceed(budget.Depth, path) // remembered there; we read on
+		return w.stack.levels[n-1].at
+	}
+	return &numbering{path: path + "."}
+}
+
+// pick chooses among the layouts of a part as the pass says.
+func (w *walker) pick(layouts []layout) []layout {
+	if !w.pass.union {
+		i := min(w.pass.choice, len(layouts)-1)
+		return layouts[i : i+1]
+	}
+	var multi []layout
+	for _, l := range layouts {
+		if l.multipart {
+			multi = append(multi, l)
+		}
+	}
+	if len(multi) == 0 {
+		return layouts
+	}
+	return multi
+}
+
+// finish ends what is open at end, where a delimiter of level to stands.
+func (w *walker) finish(end, to int) {
+	if w.leaf != nil {
+		l := w.leaf
+		w.leaf = nil
+		w.emit(l, trimBreak(w.raw, end, to))
+		return
+	}
+	n := len(w.stack.levels)
+	if n == 0 {
+		return
+	}
+	l := &w.stack.levels[n-1]
+	start := min(w.region.start, end)
+	switch {
+	case w.region.after:
+		w.outside(l, "epilogue", start, end)
+	case w.unwrap(l, start, end):
+	case to != n-1 && l.parts == 0:
+		w.note(finding.MimeMalformed, l.path, "multipart without a delimiter")
+		w.emit(&leaf{h: l.h, path: l.path, reading: w.pass.label}, trimBreak(w.raw, end, to))
+	default:
+		w.outside(l, "preamble", start, end)
+	}
+}
+
+// trimBreak takes the line break off that belongs to the delimiter.
+func trimBreak(raw []byte, end, to int) int {
+	if to < 0 {
+		return end
+	}
+	if end > 0 && raw[end-1] == '\n' {
+		if end--; end > 0 && raw[end-1] == '\r' {
+			end--
+		}
+	}
+	return end
+}
+
+// mostUnwrapped bounds the multiparts that are decoded as a whole, each of
+// which costs its length again.
+const mostUnwrapped = 16
+
+// unwrap reads a multipart whose body stands under a transfer encoding, which
+// RFC 2045 §6.4 forbids and some mail programs undo.
+func (w *walker) unwrap(l *level, start, end int) bool {
+	found := false
+	for _, e := range l.encodings {
+		if e == identity || start >= end {
+			continue
+		}
+		if w.unwrapped++; w.unwrapped > mostUnwrapped {
+			_ = w.bud.Exceed(budget.Depth, l.path)
+			return found
+		}
+		ways, _ := decode(nil, w.raw[start:end], e, false)
+		body := ways[0].body
+		if w.bud.Spend(l.path, int64(len(body))) != nil {
+			return found
+		}
+		if !slices.ContainsFunc(l.boundaries, func(b string) bool { return delimits(b, body) }) {
+			continue
+		}
+		w.note(finding.MimeEncoding, l.path, "multipart under a transfer encoding")
+		w.inside(l, body)
+		found = true
+	}
+	return found
+}
+
+// inside reads body as the content of multipart l.
+func (w *walker) inside(l *level, body []byte) {
+	w.documents++
+	sub := &walker{sink: w.sink, pass: w.pass, raw: body, document: w.documents}
+	inner := *l
+	inner.encodings, inner.closed, inner.parts = nil, false, 0
+	sub.stack.push(inner)
+	sub.scan()
+}
+
+// outside looks for a part in the text before or after the delimiters: fields
+// of content, or a file encoded in the text.
+func (w *walker) outside(l *level, where string, start, end int) {
+	text := bytes.TrimLeft(w.raw[start:end], "\r\n \t")
+	if len(text) == 0 {
+		return
+	}
+	out := &leaf{path: l.at.path + where, reading: where, h: header{bodies: []int{start}}, quiet: true}
+	first, _ := lineAt(text, 0, len(text))
+	if name, _, ok := splitField(first); ok && strings.HasPrefix(name, "content-") {
+		w.note(finding.MimeUndeclared, l.path, "part in the "+where)
+		out.h = readHeader(w.raw, end-len(text), end, func([]byte) bool { return false })
+		out.quiet = false
+	}
+	w.emit(out, end)
+}
+
+// oddities states what was repaired in a header.
+func (w *walker) oddities(h *header, path string) {
+	for _, how := range h.odd {
+		w.note(finding.MimeMalformed, path, how)
+	}
+	if c := control(w.raw[h.start:w.cursor]); c != "" {
+		w.note(finding.MimeControl, path, c)
+	}
+	for _, name := range [...]string{"content-type", "content-disposition", "content-transfer-encoding"} {
+		if values := h.all(name); conflicting(values) {
+			w.note(finding.MimeConflict, path, name)
+		}
+	}
+}
+
+// control names the first control byte of a header that has no place there. ESC
+// belongs to raw ISO-2022-JP.
+func control(b []byte) string {
+	for i, c := range b {
+		switch {
+		case c >= ' ' && c != 0x7f || c == '\t' || c == '\n' || c == 0x1b:
+		case c == '\r' && i+1 < len(b) && b[i+1] == '\n', c == '\r' && i+1 == len(b):
+		default:
+			return "0x" + strconv.FormatUint(uint64(c), 16)
+		}
+	}
+	return ""
+}
+
+// conflicting says that values of one field differ in more than blanks and case.
+func conflicting(values [][]byte) bool {
+	for i := 1; i < len(values); i++ {
+		if !strings.EqualFold(plainValue(values[i]), plainValue(values[0])) {
+			return true
+		}
+	}
+	return false
+}
+
+func plainValue(v []byte) string {
+	return strings.Join(strings.Fields(unfold(v)), "")
+}
