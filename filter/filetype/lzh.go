@@ -1,0 +1,77 @@
+package filetype
+
+import "bytes"
+
+// isLZH matches an LZH archive at the start, behind a self-extractor, or
+// behind anything else that is no container itself.
+func isLZH(b []byte) bool {
+	return lzhStart(b) || !boxed(b) && lzhWithin(b)
+}
+
+// lzhStart says that b begins with a member header. Unpackers read on after a
+// wrong sum there, so it need not be right.
+func lzhStart(b []byte) bool {
+	return lzhHeader(b, 0) || len(b) >= 22 && b[2] == '-' && b[6] == '-' && lzhMethod(string(b[3:6])) && b[20] <= 3
+}
+
+// lzhWithin looks for a member header anywhere. The letter of the method id
+// is rarer than its dashes in binary data, and every dash in text is cheap to
+// refuse.
+func lzhWithin(b []byte) bool {
+	for _, mark := range []string{"-lh", "-lz", "-pm"} {
+		for from := 0; ; {
+			i := bytes.Index(b[from:], []byte(mark))
+			if i < 0 {
+				break
+			}
+			if lzhHeader(b, from+i-2) {
+				return true
+			}
+			from += i + 1
+		}
+	}
+	return false
+}
+
+// lzhHeader says that a plausible member header begins at offset: the method
+// between dashes, a known level, and that level's own check.
+func lzhHeader(b []byte, offset int) bool {
+	if offset < 0 || len(b)-offset < 22 {
+		return false
+	}
+	h := b[offset:]
+	if h[2] != '-' || h[6] != '-' || !lzhMethod(string(h[3:6])) {
+		return false
+	}
+	switch h[20] {
+	case 0, 1:
+		return lzhSum(h)
+	case 2:
+		return u16(h, 0) >= 26 && u16(h, 0)+u32(h, 7) <= len(h)
+	case 3:
+		return u16(h, 0) == 4 && u32(h, 24) >= 32 && u32(h, 24)+u32(h, 7) <= len(h)
+	}
+	return false
+}
+
+func lzhMethod(m string) bool {
+	switch m {
+	case "lh0", "lh1", "lh2", "lh3", "lh4", "lh5", "lh6", "lh7", "lh8", "lh9", "lha", "lhb", "lhc", "lhe", "lhd", "lhx",
+		"lzs", "lz2", "lz3", "lz4", "lz5", "lz7", "lz8", "pm0", "pm1", "pm2", "pms", "pc1":
+		return true
+	}
+	return false
+}
+
+// lzhSum checks the one-byte sum of a level 0 or 1 header.
+func lzhSum(h []byte) bool {
+	size := int(h[0])
+	if size < 20 || size+2 > len(h) || int(h[21])+22 > size+2 {
+		return false
+	}
+	sum := byte(0)
+	for _, c := range h[2 : size+2] {
+		sum += c
+	}
+	return sum == h[1]
+}

@@ -1,0 +1,158 @@
+package filetype
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// sampled is how much of a file decides whether it is text, and where marks
+// of textual formats are looked for. Programs that sniff read less.
+const sampled = 4096
+
+// isText says that b is plausible text in some charset: no control character
+// that text does not hold, UTF-16 counting by its characters.
+func isText(b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	sample := head(b, sampled)
+	if narrow, ok := utf16Text(sample); ok {
+		sample = narrow
+	}
+	for _, c := range sample {
+		if c < ' ' && !textByte(c) || c == 0x7f {
+			return false
+		}
+	}
+	return readable(sample)
+}
+
+// textByte says that text holds the control byte c: blanks, line ends, and the
+// escapes of ISO-2022.
+func textByte(c byte) bool {
+	switch c {
+	case '\t', '\n', '\r', '\f', '\v', 0x1b, 0x0e, 0x0f, 0x1a:
+		return true
+	}
+	return false
+}
+
+// readable refuses bytes beyond ASCII that are no UTF-8 and have little ASCII
+// between them: compressed data without control bytes is short.
+func readable(sample []byte) bool {
+	if utf8.Valid(sample) {
+		return true
+	}
+	c1 := 0
+	for _, c := range sample {
+		if c == 0xFF || c == 0x80 {
+			c1++
+		}
+	}
+	return c1*8 <= len(sample)
+}
+
+// utf16Text returns the low bytes of UTF-16 with a byte order mark or with
+// every other byte zero; characters beyond U+00FF stand as '?'.
+func utf16Text(sample []byte) ([]byte, bool) {
+	low := -1
+	switch {
+	case at(sample, 0, "\xff\xfe"):
+		low, sample = 0, sample[2:]
+	case at(sample, 0, "\xfe\xff"):
+		low, sample = 1, sample[2:]
+	case len(sample) >= 8 && sample[0] != 0 && zeros(sample[1:8:8]) == 4:
+		low = 0
+	case len(sample) >= 8 && sample[1] != 0 && zeros(sample[0:7:7]) == 4:
+		low = 1
+	default:
+		return nil, false
+	}
+	out := make([]byte, 0, len(sample)/2)
+	for i := 0; i+1 < len(sample); i += 2 {
+		c := sample[i+low]
+		if sample[i+1-low] != 0 {
+			c = '?'
+		}
+		out = append(out, c)
+	}
+	return out, true
+}
+
+// zeros counts zero bytes at even places.
+func zeros(b []byte) int {
+	n := 0
+	for i := 0; i < len(b); i += 2 {
+		if b[i] == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// opening returns the start of a text in lower case, UTF-16 narrowed, without
+// byte order mark and blanks; nil for what is no text.
+func opening(b []byte) []byte {
+	if !isText(b) {
+		return nil
+	}
+	sample := head(b, sampled)
+	if narrow, ok := utf16Text(sample); ok {
+		sample = narrow
+	}
+	sample = bytes.TrimPrefix(sample, []byte("\xef\xbb\xbf"))
+	return lower(bytes.TrimLeft(sample, " \t\r\n\f\v"))
+}
+
+// lower returns b with ASCII capitals made small, and leaves other bytes
+// alone: bytes.ToLower would mend what is no UTF-8.
+func lower(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		out[i] = c
+	}
+	return out
+}
+
+// What a textual type does.
+const (
+	plain = iota
+	runs
+	holds
+)
+
+// textual builds a type that is told by the opening of a text.
+func textual(name string, does int, told func(text []byte) bool) Type {
+	match := func(b []byte) bool { return told(opening(b)) }
+	return Type{Name: name, Runs: does == runs, Holds: does == holds, Match: match, told: told}
+}
+
+// begins returns a matcher of texts that begin with one of the lower-case
+// marks.
+func begins(marks ...string) func([]byte) bool { return starts(marks...) }
+
+// tells returns a matcher of texts that hold one of the lower-case marks near
+// their start.
+func tells(marks ...string) func([]byte) bool {
+	return func(text []byte) bool { return holdsAny(text, marks) }
+}
+
+// lineStarts returns a matcher of texts with a line near the start that begins
+// with mark.
+func lineStarts(mark string) func([]byte) bool {
+	return func(text []byte) bool {
+		return at(text, 0, mark) || holdsAny(text, []string{"\n" + mark, "\r" + mark})
+	}
+}
+
+func holdsAny(text []byte, marks []string) bool {
+	for _, m := range marks {
+		if bytes.Contains(text, []byte(m)) {
+			return true
+		}
+	}
+	return false
+}

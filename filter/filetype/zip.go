@@ -1,0 +1,200 @@
+package filetype
+
+import (
+	"bytes"
+	"compress/flate"
+	"io"
+	"strings"
+)
+
+const (
+	zipEnd = "PK\x05\x06"
+	// zipTail is how far from the end an end record can begin (APPNOTE
+	// §4.3.16): itself and the longest comment.
+	zipTail = 22 + 0xFFFF
+	// maxEntries bounds the walk over a central directory: the names that
+	// tell a format stand among the first.
+	maxEntries = 2048
+	// maxContentTypes bounds what is inflated of [Content_Types].xml.
+	maxContentTypes = 256 << 10
+)
+
+// isZIP matches local headers at the start, and an end record at the end of
+// anything. One inside a container, or one that ends before the file does
+// behind a PDF's own end, is a member.
+func isZIP(b []byte) bool {
+	if at(b, 0, "PK\x03\x04") || at(b, 0, "PK\x07\x08PK\x03\x04") || at(b, 0, "PK00PK\x03\x04") || at(b, 0, zipEnd) && len(b) >= 22 {
+		return true
+	}
+	end, ok := endRecord(b)
+	if !ok {
+		return false
+	}
+	if end+22+u16(b, end+20) == len(b) {
+		return true
+	}
+	return !boxed(b) && !bytes.Contains(b[end:], []byte("%%EOF"))
+}
+
+// endRecord finds the last end record that has a directory before it.
+func endRecord(b []byte) (offset int, ok bool) {
+	base := max(0, len(b)-zipTail)
+	for area := b[base:]; ; {
+		i := lastMark(area)
+		if i < 0 {
+			return 0, false
+		}
+		if _, ok := directory(b, base+i); ok {
+			return base + i, true
+		}
+		area = area[:i+2]
+	}
+}
+
+// lastMark finds the last end record's mark, searching forward: that is what
+// the machine does fast.
+func lastMark(area []byte) int {
+	last := -1
+	for from := 0; ; {
+		i := embedded(area[from:], zipEnd, 2)
+		if i < 0 {
+			return last
+		}
+		last = from + i
+		from = last + 4
+	}
+}
+
+// directory returns where the central directory of an end record begins.
+func directory(b []byte, end int) (offset int, ok bool) {
+	if len(b)-end < 22 {
+		return 0, false
+	}
+	start := end - u32(b, end+12)
+	return start, at(b, start, "PK\x01\x02") || zip64Locator(b, end)
+}
+
+func zip64Locator(b []byte, end int) bool { return at(b, end-20, "PK\x06\x07") }
+
+// zipEntry is what a central record says that we ask for.
+type zipEntry struct {
+	name   string
+	method int
+	packed int
+	header int
+}
+
+// zipEntries returns the first entries of the central directory, or the first
+// local header's where there is none.
+func zipEntries(b []byte) []zipEntry {
+	if !at(b, 0, "PK") {
+		return nil
+	}
+	end, ok := endRecord(b)
+	if !ok {
+		return localEntries(b)
+	}
+	pos, _ := directory(b, end)
+	var out []zipEntry
+	for at(b, pos, "PK\x01\x02") && len(b)-pos >= 46 && len(out) < maxEntries {
+		n := u16(b, pos+28)
+		if len(b)-pos-46 < n {
+			break
+		}
+		out = append(out, zipEntry{string(b[pos+46 : pos+46+n]), u16(b, pos+10), u32(b, pos+20), u32(b, pos+42)})
+		pos += 46 + n + u16(b, pos+30) + u16(b, pos+32)
+	}
+	return out
+}
+
+// localEntries walks local headers as far as their sizes are known.
+func localEntries(b []byte) []zipEntry {
+	var out []zipEntry
+	for pos := 0; at(b, pos, "PK\x03\x04") && len(out) < maxEntries; {
+		n, packed := u16(b, pos+26), u32(b, pos+18)
+		if len(b)-pos-30 < n {
+			break
+		}
+		out = append(out, zipEntry{string(b[pos+30 : pos+30+n]), u16(b, pos+8), packed, pos})
+		pos += 30 + n + u16(b, pos+28) + packed
+	}
+	return out
+}
+
+// member says that a ZIP has a member of which name says so.
+func member(name func(string) bool) func([]byte) bool {
+	return func(b []byte) bool {
+		for _, e := range zipEntries(b) {
+			if name(strings.ToLower(strings.ReplaceAll(e.name, `\`, "/"))) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func isName(want string) func(string) bool {
+	return func(name string) bool { return strings.TrimPrefix(name, "/") == want }
+}
+
+func under(folder string) func(string) bool {
+	return func(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "/"), folder) }
+}
+
+// contents returns the start of a member, stored or deflated.
+func contents(b []byte, e zipEntry) []byte {
+	if !at(b, e.header, "PK\x03\x04") {
+		return nil
+	}
+	from := e.header + 30 + u16(b, e.header+26) + u16(b, e.header+28)
+	if from > len(b) {
+		return nil
+	}
+	switch e.method {
+	case 0:
+		return head(b[from:], min(e.packed, maxContentTypes))
+	case 8:
+		out, _ := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b[from:])), maxContentTypes))
+		return out
+	}
+	return nil
+}
+
+// isODF matches the media type that an OpenDocument file stores first,
+// uncompressed, or its manifest.
+func isODF(b []byte) bool {
+	return at(b, 0, "PK") && (at(b, 30, "mimetypeapplication/vnd.oasis.opendocument") ||
+		at(b, 30, "mimetypeapplication/vnd.sun.xml") || odfManifest(b))
+}
+
+var odfManifest = member(isName("meta-inf/manifest.xml"))
+
+func isEPUB(b []byte) bool {
+	return at(b, 30, "mimetypeapplication/epub+zip") || at(b, 0, "PK") && epubContainer(b)
+}
+
+var epubContainer = member(isName("meta-inf/container.xml"))
+
+// macroWords are the content types of what carries code in an OOXML file.
+var macroWords = []string{"macroenabled", "vbaproject", "ms-office.vba", "ms-excel.intlmacrosheet", "ms-excel.macrosheet"}
+
+// isOOXMLMacro matches by the content types, which say it whatever the part
+// is called, and by the usual name.
+func isOOXMLMacro(b []byte) bool {
+	entries := zipEntries(b)
+	ooxml := false
+	for _, e := range entries {
+		name := strings.ToLower(e.name)
+		if isName("[content_types].xml")(name) {
+			ooxml = true
+			if holdsAny(lower(contents(b, e)), macroWords) {
+				return true
+			}
+		}
+	}
+	return ooxml && vbaPart(b)
+}
+
+var vbaPart = member(func(name string) bool {
+	return strings.HasSuffix(name, "vbaproject.bin") || strings.Contains(name, "xl/macrosheets/")
+})
