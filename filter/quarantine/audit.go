@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"sekisho/filter/escape"
 )
 
 // Actions and outcomes of audit entries.
@@ -35,6 +37,18 @@ type Entry struct {
 	Detail  string    `json:"detail"`
 	Prev    string    `json:"prev"`
 	Hash    string    `json:"hash"`
+}
+
+// String is the entry as one line of safe text.
+func (e Entry) String() string {
+	s := fmt.Sprintf("%s %s %s by %s", e.At.Local().Format(time.RFC3339), e.Action, e.Outcome, e.Actor)
+	if e.Reason != "" {
+		s += ", reason: " + e.Reason
+	}
+	if e.Detail != "" {
+		s += ", " + e.Detail
+	}
+	return escape.Text(s)
 }
 
 // Sum is the hash that e must hold.

@@ -8,9 +8,9 @@ import (
 // Store keeps mail. All methods may be called at the same time, from several
 // goroutines and, beside one running daemon, from several processes.
 type Store interface {
-	// Keep stores raw and returns the item as kept: with its ID, or the ID of
-	// the entry that it repeats. When Keep returns without error, the mail
-	// survives a power cut.
+	// Keep stores raw under it.ID, or a new ID where that is empty or used,
+	// and returns the item as kept; of a retry, the entry that it repeats.
+	// When Keep returns without error, the mail survives a power cut.
 	Keep(ctx context.Context, it Item, raw []byte) (Item, error)
 	Get(ctx context.Context, id ID) (Item, error)
 	// Open returns the mail's bytes, checked against its SHA-256.

@@ -47,11 +47,11 @@ func hint(err error) string {
 	case errors.Is(err, quarantine.ErrNotFound):
 		return "see sekisho quarantine list"
 	case errors.Is(err, quarantine.ErrReason):
-		return "say who with --actor and why with --reason"
+		return "say why with --reason"
 	case errors.Is(err, quarantine.ErrUnclear):
 		return "look into Postfix's log; if the mail did not arrive, release it with --again"
 	case errors.Is(err, quarantine.ErrDamaged):
-		return "run sekisho doctor, and take the file from a backup"
+		return "run sekisho quarantine verify, and take the file from a backup"
 	}
 	return ""
 }

@@ -54,6 +54,11 @@ func (s *Store) Keep(ctx context.Context, it quarantine.Item, raw []byte) (quara
 
 // describe fills in what follows from the bytes and the clock.
 func (s *Store) describe(it quarantine.Item, raw []byte) (quarantine.Item, error) {
+	if it.ID != "" {
+		if _, err := quarantine.ParseID(string(it.ID)); err != nil {
+			return it, err
+		}
+	}
 	sum := sha256.Sum256(raw)
 	said := it.SHA256
 	it.SHA256, it.Size = hex.EncodeToString(sum[:]), int64(len(raw))
@@ -104,22 +109,25 @@ func (t *tx) repeat(s *Store, it quarantine.Item) (quarantine.Item, bool, error)
 	return old, true, t.stand(old.ID, old.Standing)
 }
 
-// place writes both files under a new ID.
+// place writes both files under the ID that the caller chose, or a new one.
 func (s *Store) place(it quarantine.Item, raw []byte) (quarantine.Item, error) {
 	for range idTries {
-		id, err := quarantine.NewID(s.o.Now(), s.o.Random)
-		if err != nil {
-			return it, err
+		if it.ID == "" {
+			id, err := quarantine.NewID(s.o.Now(), s.o.Random)
+			if err != nil {
+				return it, err
+			}
+			it.ID = id
 		}
-		it.ID = id
-		err = s.placeAs(it, raw)
+		err := s.placeAs(it, raw)
 		if err == nil {
 			return it, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			s.health.fail(err)
-			return it, errors.Join(err, s.clear(id))
+			return it, errors.Join(err, s.clear(it.ID))
 		}
+		it.ID = ""
 	}
 	return it, errors.New("every id that was tried exists")
 }
