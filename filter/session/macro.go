@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,20 +71,24 @@ func (m *macros) reach(stage milter.Code) {
 }
 
 // forgetMessage drops what belongs to a message; what was said of the
-// connection and at HELO stays. What waits has come for the next message.
+// connection and at HELO stays, and so do the macros that wait for MAIL: they
+// are the next message's.
 func (m *macros) forgetMessage() {
 	for _, s := range stages[2:] {
 		delete(m.said, s)
+		if s != milter.CodeMail {
+			delete(m.waiting, s)
+		}
 	}
 }
 
-// all returns every macro in force.
+// all returns every macro in force. What waits counts as well: an MTA that
+// leaves out the command DATA may still send its macros.
 func (m *macros) all() map[string]string {
 	out := map[string]string{}
 	for _, s := range stages {
-		for name, value := range m.said[s] {
-			out[name] = value
-		}
+		maps.Copy(out, m.said[s])
+		maps.Copy(out, m.waiting[s])
 	}
 	return out
 }
