@@ -72,6 +72,8 @@ type huffman struct {
 	quick  [1 << quickBits]uint16 // symbol<<4 | length, 0 for longer codes
 	count  [maxCode + 1]int
 	symbol []uint16 // by length, then by value
+	// inverted says that the code is written with every bit turned over.
+	inverted bool
 }
 
 // build makes the code of the given lengths. A code with one symbol, or none,
@@ -130,13 +132,17 @@ func reverse(code int, n uint8) int {
 // next reads one symbol.
 func (h *huffman) next(b *bitReader) (int, error) {
 	b.need(maxCode)
-	if q := h.quick[b.bits&(1<<quickBits-1)]; q != 0 {
+	bits := b.bits
+	if h.inverted {
+		bits = ^bits
+	}
+	if q := h.quick[bits&(1<<quickBits-1)]; q != 0 {
 		b.drop(uint(q & 15))
 		return int(q >> 4), nil
 	}
 	code, first, index := 0, 0, 0
 	for n := 1; n <= maxCode; n++ {
-		code |= int(b.bits>>(n-1)) & 1
+		code |= int(bits>>(n-1)) & 1
 		if i := code - first; i < h.count[n] {
 			b.drop(uint(n))
 			return int(h.symbol[index+i]), nil

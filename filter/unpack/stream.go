@@ -134,9 +134,6 @@ func (g *gzipFile) yieldApart(whole *entity.Entity) {
 		if !ok {
 			return
 		}
-		if len(s.name) > 0 && string(s.name) != string(g.streams[0].name) {
-			g.note(finding.ContainerConflict, m.Path, "in", "name", "name", string(g.streams[0].name), "other", m.Name())
-		}
 		m.Reading = "stream-" + strconv.Itoa(i+2)
 		part := whole.Body[min(s.start, len(whole.Body)):min(s.end, len(whole.Body))]
 		body, err := g.lend(m.Path, part)

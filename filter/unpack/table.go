@@ -13,6 +13,7 @@ type opener func(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity
 // Format is one kind of container. Name is the one of package filetype.
 type Format struct {
 	Name string
+	is   string // the more general format, when both match
 	open opener
 }
 
@@ -30,6 +31,9 @@ var Formats = []Format{
 	{Name: "lz4", open: openLz4},
 	{Name: "lzip", open: openLzip},
 	{Name: "compress", open: openCompress},
+	{Name: "cpio", open: openCpio},
+	{Name: "ar", open: openAr},
+	{Name: "deb", is: "ar", open: openAr},
 	{Name: "7z"},
 	{Name: "rar"},
 	{Name: "cab"},
@@ -38,9 +42,6 @@ var Formats = []Format{
 	{Name: "iso"},
 	{Name: "udf"},
 	{Name: "img"},
-	{Name: "cpio"},
-	{Name: "ar"},
-	{Name: "deb"},
 	{Name: "alz"},
 	{Name: "egg"},
 	{Name: "vhd"},

@@ -18,13 +18,20 @@ import (
 // tarBlock is the unit in which a tar file is written.
 const tarBlock = 512
 
+// maxTarAgain bounds how often a refused pax record, up to 1 MiB each, is read
+// past block by block.
+const maxTarAgain = 64
+
 // tarReader walks one tar file. Where archive/tar gives up, at damage or at an
 // end mark with more behind it, the walk goes on at the next header whose
 // checksum is right, as bsdtar and tar -i do.
 type tarReader struct {
 	*members
 	body  []byte
-	from  int // where this run of members began
+	from  int  // where this run of members began
+	last  int  // where the last member's data ended
+	again int  // runs that began right after a bad header
+	vague bool // where the last member's data ended is not known
 	files map[string][]byte
 	err   error // what ended the walk early
 }
@@ -42,12 +49,16 @@ func openTar(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) [
 func (t *tarReader) run() {
 	in := bytes.NewReader(t.body[t.from:])
 	start := t.from
+	t.last, t.vague = start, false
 	// ContinueOnError would log and loop for ever on a cut file.
 	err := archives.Tar{}.Extract(context.Background(), in, func(_ context.Context, f archives.FileInfo) error {
 		return t.member(f, in)
 	})
 	at := len(t.body) - in.Len()
-	t.from = nextTarHeader(t.body, max(at/tarBlock*tarBlock, start+tarBlock))
+	if err != nil && t.err == nil {
+		t.readRefused(roundUp(t.last, tarBlock))
+	}
+	t.from = nextTarHeader(t.body, t.resume(err, start, at))
 	switch {
 	case t.err != nil:
 	case err != nil:
@@ -59,8 +70,50 @@ func (t *tarReader) run() {
 	}
 }
 
+// readRefused reads the member whose header is at at by the fields that every
+// tar has. archive/tar refuses a header for an odd time or owner; tar itself
+// does not look at those before it unpacks.
+func (t *tarReader) readRefused(at int) {
+	if at+tarBlock > len(t.body) || !tarHeader(t.body[at:at+tarBlock]) {
+		return
+	}
+	block := t.body[at : at+tarBlock]
+	size, err := strconv.ParseInt(strings.Trim(string(block[124:136]), " \x00"), 8, 64)
+	if flag := block[156]; err != nil || size < 0 || flag != 0 && flag != tar.TypeReg {
+		return
+	}
+	name, _, _ := bytes.Cut(block[:100], []byte{0})
+	e, ok := t.next(decoded(name, "header", false))
+	if !ok {
+		t.err = budget.ErrExceeded
+		return
+	}
+	e.Size = size
+	t.readPlain(e, string(name), at+tarBlock)
+	t.yield(e)
+}
+
+// resume returns where to look for the next header after a run from start
+// that came to at. archive/tar refuses a member for one bad pax record: the
+// header behind that record can still be read by itself.
+func (t *tarReader) resume(err error, start, at int) int {
+	from := max(at/tarBlock*tarBlock, start+tarBlock)
+	if err == nil || t.again >= maxTarAgain {
+		return from
+	}
+	t.again++
+	if last := roundUp(t.last, tarBlock); last > start {
+		return last
+	}
+	return min(from, start+tarBlock)
+}
+
 // end looks at what stands behind the end mark.
 func (t *tarReader) end(at int) {
+	if last := min(roundUp(t.last, tarBlock), at); !t.vague && kindOf(t.body[last:at]) != "padding" {
+		// Headers that lead to no member: it has been cut off.
+		t.note(finding.ContainerBroken, t.of.Path, "record", "tar header", "at", strconv.Itoa(last))
+	}
 	if rest := t.body[at:]; kindOf(rest) != "padding" {
 		t.trail(rest, at)
 	}
@@ -110,6 +163,10 @@ func (t *tarReader) member(f archives.FileInfo, in *bytes.Reader) error {
 	e.Dir = h.Typeflag == tar.TypeDir
 	e.Link = h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink
 	e.Size = max(h.Size, 0)
+	t.last, t.vague = at, false
+	if e.Dir && at >= tarBlock && declaresSize(t.body[at-tarBlock:at]) {
+		t.note(finding.ContainerConflict, e.Path, "in", "size", "declared", "directory with content")
+	}
 	switch {
 	case h.Typeflag == tar.TypeLink:
 		t.lendTo(e, t.files[h.Linkname])
@@ -118,10 +175,16 @@ func (t *tarReader) member(f archives.FileInfo, in *bytes.Reader) error {
 	case sparse(h):
 		t.readSparse(e, f)
 	default:
-		t.readPlain(e, h, at)
+		t.readPlain(e, h.Name, at)
 	}
 	t.yield(e)
 	return nil
+}
+
+// declaresSize says that the header block gives its member a size. Readers
+// differ on whether a directory then has content to skip.
+func declaresSize(block []byte) bool {
+	return strings.Trim(string(block[124:136]), "0 \x00") != ""
 }
 
 func sparse(h *tar.Header) bool {
@@ -137,7 +200,7 @@ func sparse(h *tar.Header) bool {
 }
 
 // readPlain lends a member that stands in the file as it is.
-func (t *tarReader) readPlain(e *entity.Entity, h *tar.Header, at int) {
+func (t *tarReader) readPlain(e *entity.Entity, name string, at int) {
 	body := t.body[at:]
 	if e.Size <= int64(len(body)) {
 		body = body[:e.Size]
@@ -145,8 +208,9 @@ func (t *tarReader) readPlain(e *entity.Entity, h *tar.Header, at int) {
 		e.Unread = true
 		t.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
 	}
+	t.last = at + len(body)
 	t.lendTo(e, body)
-	t.files[h.Name] = body
+	t.files[name] = body
 }
 
 func (t *tarReader) lendTo(e *entity.Entity, body []byte) {
@@ -161,6 +225,7 @@ func (t *tarReader) lendTo(e *entity.Entity, body []byte) {
 // readSparse reads a member with holes. Holes cost no input, so the whole file
 // is what its output is measured against.
 func (t *tarReader) readSparse(e *entity.Entity, f archives.FileInfo) {
+	t.vague = true
 	body, err := t.bud.Read(e.Path, &guarded{open: func() (io.Reader, error) { return f.Open() }}, int64(len(t.body)))
 	if e.Body, e.Unread = body, err != nil; err == nil {
 		e.Size = int64(len(body))

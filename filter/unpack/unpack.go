@@ -36,7 +36,7 @@ func Walk(e *entity.Entity, types []string, bud *budget.Budget, yield func(*enti
 	}
 	w := walk{of: e, used: map[string]int{}, yield: yield}
 	for _, f := range Formats {
-		if !slices.Contains(types, f.Name) {
+		if !slices.Contains(types, f.Name) || f.is != "" && slices.Contains(types, f.is) {
 			continue
 		}
 		if f.open == nil {

@@ -36,6 +36,7 @@ type zipMember struct {
 	central []*zipRecord
 	local   *zipRecord
 	listed  bool // in the directory that most programs show
+	moved   bool // not where the central header says
 }
 
 // zipPart is the place of a member in the file.
@@ -64,6 +65,7 @@ func openZip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) [
 // add takes a central header; its offset counts from base.
 func (z *zipReader) add(c *zipRecord, base int, listed bool) {
 	at := z.findLocal(c, base)
+	moved := at != base+int(min(c.offset, math.MaxInt32))
 	m := z.byLocal[at]
 	if m == nil || at < 0 {
 		m = &zipMember{at: at, listed: listed}
@@ -75,7 +77,7 @@ func (z *zipReader) add(c *zipRecord, base int, listed bool) {
 			}
 		}
 	}
-	m.central = append(m.central, c)
+	m.central, m.moved = append(m.central, c), m.moved || moved
 }
 
 // findLocal returns where the local header of c is: where it should be, where
@@ -152,7 +154,7 @@ func (z *zipReader) readMember(m *zipMember) {
 	e, ok := z.next(z.names(m)...)
 	z.full = z.full || !ok
 	if z.full {
-		z.parts = append(z.parts, zipPart{span{max(m.at, 0), max(m.at, 0)}, e.Path})
+		z.settlePart(e.Path, max(m.at, 0), max(m.at, 0))
 		return
 	}
 	z.compare(m, e)
@@ -163,6 +165,12 @@ func (z *zipReader) readMember(m *zipMember) {
 		e.Dir = m.main().size == 0
 	}
 	z.readContent(m, e)
+}
+
+// settlePart remembers where the bytes of a member are.
+func (z *zipReader) settlePart(path string, start, end int) {
+	z.parts = append(z.parts, zipPart{span{start, end}, path})
+	z.covered.add(start, end)
 }
 
 func endsInSlash(name string) bool {
@@ -191,9 +199,6 @@ func (z *zipReader) checkEdges() {
 	for _, e := range z.ends {
 		z.covered.add(e.at, e.end)
 		end = max(end, e.end)
-	}
-	for _, p := range z.parts {
-		z.covered.add(p.start, p.end)
 	}
 	if !z.full {
 		z.checkGaps(end)

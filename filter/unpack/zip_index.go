@@ -78,7 +78,7 @@ func (e zipEnd) long() bool {
 type zipDirectory struct {
 	start, stop int // where it should end
 	base        int // what its offsets are counted from
-	count       uint64
+	size, count uint64
 	declared    bool // an end record names it; else count and stop mean nothing
 }
 
@@ -115,7 +115,8 @@ func (z *zipReader) end64(locator int) (zipEnd, bool) {
 	if !signed(b, at, sigEnd64, end64Size) {
 		return zipEnd{}, false
 	}
-	z.covered.add(at, locator+locator64Size)
+	z.covered.add(at, at+12+int(min(u64(b[at+4:]), uint64(locator-at))))
+	z.covered.add(locator, locator+locator64Size)
 	return zipEnd{at: at, count: u64(b[at+32:]), size: u64(b[at+40:]), offset: u64(b[at+48:])}, true
 }
 
@@ -127,10 +128,10 @@ func (z *zipReader) place(out []zipDirectory, size, offset, count uint64, stop i
 	}
 	if size <= uint64(stop) {
 		start := stop - int(size)
-		out = z.addDirectory(out, zipDirectory{start, stop, start - int(min(offset, math.MaxInt32)), count, true})
+		out = z.addDirectory(out, zipDirectory{start, stop, start - int(min(offset, math.MaxInt32)), size, count, true})
 	}
 	if offset < uint64(stop) {
-		out = z.addDirectory(out, zipDirectory{int(offset), stop, 0, count, true})
+		out = z.addDirectory(out, zipDirectory{int(offset), stop, 0, size, count, true})
 	}
 	return out
 }
@@ -209,7 +210,7 @@ func (z *zipReader) readDirectory(d zipDirectory, listed bool) {
 	if !d.declared || n == 0 {
 		return
 	}
-	if at != d.stop {
+	if at != d.stop || uint64(at-d.start) != d.size {
 		z.note(finding.ContainerConflict, z.of.Path, "in", "directory size")
 	}
 	// Writers without zip64 let the count of more than 65,535 run over.

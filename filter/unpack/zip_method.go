@@ -30,12 +30,12 @@ type zipMethod struct {
 // zipMethods are the methods by number; those without open are only named.
 var zipMethods = map[uint16]zipMethod{
 	0:  {name: "stored"},
-	1:  {name: "shrink"},
+	1:  {name: "shrink", open: openShrink},
 	2:  {name: "reduce-1"},
 	3:  {name: "reduce-2"},
 	4:  {name: "reduce-3"},
 	5:  {name: "reduce-4"},
-	6:  {name: "implode"},
+	6:  {name: "implode", open: openImplode},
 	8:  {name: "deflate", ends: true, open: openDeflate},
 	9:  {name: "deflate64", ends: true, open: openDeflate64},
 	10: {name: "dcl-implode"},
@@ -87,7 +87,7 @@ func openZipLZMA(z *zipReader, in *bytes.Reader, c zipClaim) (io.Reader, error) 
 		return nil, errMethod
 	}
 	size := int64(-1)
-	if !c.eos {
+	if c.flags&flagEOS == 0 {
 		size = int64(c.size)
 	}
 	return z.openLZMA(in, h[4], u32(h[5:]), size)

@@ -59,6 +59,9 @@ func (z *zipReader) compare(m *zipMember, e *entity.Entity) {
 	case !m.listed && len(z.ends) > 0:
 		z.note(finding.ContainerHidden, e.Path, "name", e.Name())
 	}
+	if m.moved && m.at >= 0 {
+		z.note(finding.ContainerConflict, e.Path, "in", "offset")
+	}
 	if len(m.central) > 1 {
 		z.note(finding.ContainerOverlap, e.Path, "members", strconv.Itoa(len(m.central)))
 	}
@@ -121,7 +124,10 @@ func (z *zipReader) compareNames(m *zipMember, e *entity.Entity) {
 // written for the header's name and spells what the old charset could not.
 func (m *zipMember) unicodeAgrees(text string) bool {
 	for _, r := range m.records() {
-		if string(r.unicode) == text && (!r.unicodeFits || path.Ext(text) != path.Ext(string(r.name))) {
+		if string(r.unicode) != text {
+			continue
+		}
+		if !r.unicodeFits || ascii(r.unicode) || path.Ext(text) != path.Ext(string(r.name)) {
 			return false
 		}
 	}

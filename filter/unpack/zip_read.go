@@ -20,7 +20,7 @@ type zipClaim struct {
 	method       uint16
 	packed, size uint64
 	crc          uint32
-	eos          bool
+	flags        uint16
 	blind        bool // sizes and checksum stand behind the data only
 	loose        bool // ending cleanly where it should is proof enough
 }
@@ -36,7 +36,7 @@ type zipResult struct {
 func claim(reading string, start int, r *zipRecord) zipClaim {
 	return zipClaim{
 		reading: reading, start: start, method: r.method, packed: r.packed, size: r.size, crc: r.crc,
-		eos: r.has(flagEOS),
+		flags: r.flags,
 	}
 }
 
@@ -173,22 +173,21 @@ func (z *zipReader) readContent(m *zipMember, e *entity.Entity) {
 	claims := z.claims(m)
 	if len(claims) == 0 {
 		e.Unread = true
-		z.parts = append(z.parts, zipPart{span{0, 0}, e.Path})
+		z.settlePart(e.Path, 0, 0)
 		z.yield(e)
 		return
 	}
 	first := z.decode(e.Path, claims[0])
-	place := zipPart{span{m.at, claims[0].start + first.used}, e.Path}
+	end := claims[0].start + first.used
 	if lock := m.lock(); lock != "" && !(first.fits && len(first.body) > 0) {
-		place.end = z.yieldLocked(e, claims[0], lock)
-		z.parts = append(z.parts, place)
+		z.settlePart(e.Path, m.at, z.yieldLocked(e, claims[0], lock))
 		return
 	}
 	others := z.others(e.Path, claims, first)
-	place.end = z.clipStored(m, claims[0], place.end)
+	end = z.clipStored(m, claims[0], end)
 	z.judge(m, e, claims[0], first)
-	place.end += z.descriptor(m, e, place.end, first)
-	z.parts = append(z.parts, place)
+	end += z.descriptor(m, e, end, first)
+	z.settlePart(e.Path, m.at, end)
 	z.yieldReadings(e, claims, first, others)
 }
 
@@ -279,6 +278,11 @@ func (z *zipReader) descriptor(m *zipMember, e *entity.Entity, at int, r zipResu
 	}
 	right := len(d) >= 4 && u32(d) == sum(r.body)
 	size := uint64(len(r.body))
+	// Without its signature the descriptor of stored data cannot be found by
+	// those who read from the front.
+	if n == 0 && m.main().method == methodStored && size > 0 && m.local.packed == 0 {
+		z.note(finding.ContainerConflict, e.Path, "in", "descriptor")
+	}
 	switch {
 	case right && len(d) >= 20 && u64(d[4:]) == uint64(r.used) && u64(d[12:]) == size:
 		return n + 20
