@@ -15,7 +15,8 @@ import (
 )
 
 // mainCF is main.cf. Everything may be relayed, since everything goes to the
-// sink: a client that XCLIENT makes a stranger must be let in.
+// sink: a client that XCLIENT makes a stranger must be let in. And every client
+// is treated as a stranger: its header gets no Date or From from us.
 const mainCF = `compatibility_level = 3.6
 myhostname = mx.rig.test
 mydomain = rig.test
@@ -28,8 +29,8 @@ alias_database =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
+local_header_rewrite_clients =
 smtpd_relay_restrictions = check_client_access static:OK, reject
-smtpd_recipient_restrictions =
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0

@@ -95,7 +95,7 @@ func bind(path string, mode os.FileMode) (*net.UnixListener, error) {
 		return nil, err
 	}
 	aside := path + ".new"
-	if err := os.Remove(aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeSocket(aside); err != nil {
 		return nil, err
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: aside, Net: "unix"})
@@ -112,6 +112,17 @@ func bind(path string, mode os.FileMode) (*net.UnixListener, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// removeSocket removes what a start that was cut short has left.
+func removeSocket(path string) error {
+	if err := checkStale(path); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // checkStale refuses a path that is no socket, and a socket that answers: its
