@@ -63,20 +63,29 @@ func (e Entry) Sum() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// Follows says what is wrong with e as the entry after prev, which is the zero
+// Entry before the first.
+func (e Entry) Follows(prev Entry) error {
+	switch {
+	case e.Seq != prev.Seq+1:
+		return fmt.Errorf("audit entry %d: expected number %d", e.Seq, prev.Seq+1)
+	case e.Prev != prev.Hash:
+		return fmt.Errorf("audit entry %d: does not follow the one before", e.Seq)
+	case e.Hash != e.Sum():
+		return fmt.Errorf("audit entry %d: was changed", e.Seq)
+	}
+	return nil
+}
+
 // CheckChain says where a whole audit log, oldest entry first, was changed.
 // What it cannot see is the loss of its newest entries.
 func CheckChain(log []Entry) error {
-	prev := ""
-	for i, e := range log {
-		switch {
-		case e.Seq != int64(i)+1:
-			return fmt.Errorf("audit entry %d: expected number %d", e.Seq, i+1)
-		case e.Prev != prev:
-			return fmt.Errorf("audit entry %d: does not follow the one before", e.Seq)
-		case e.Hash != e.Sum():
-			return fmt.Errorf("audit entry %d: was changed", e.Seq)
+	var prev Entry
+	for _, e := range log {
+		if err := e.Follows(prev); err != nil {
+			return err
 		}
-		prev = e.Hash
+		prev = e
 	}
 	return nil
 }

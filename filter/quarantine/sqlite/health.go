@@ -118,19 +118,25 @@ func (s *Store) remake() error {
 	if s.lock == nil {
 		return errCorrupt // only the one who holds the lock may
 	}
-	if err := s.writer.swap(s.anew); err != nil {
+	found, err := s.anew()
+	if err != nil {
 		return err
 	}
-	return s.recover(true)
+	return s.recover(found)
 }
 
-func (s *Store) anew() error {
-	// What the broken index says while it closes changes nothing.
-	_ = s.index.Load().close()
-	if err := s.setAside(); err != nil {
-		return err
-	}
-	return s.makeIndex()
+// anew sets the open index aside and goes on with an empty one.
+func (s *Store) anew() (source, error) {
+	found := source{fresh: true}
+	err := s.writer.swap(func() (err error) {
+		// What the broken index says while it closes changes nothing.
+		_ = s.index.Load().close()
+		if found.aside, err = s.setAside(); err != nil {
+			return err
+		}
+		return s.makeIndex()
+	})
+	return found, err
 }
 
 // seen notes a broken index that a reader met.

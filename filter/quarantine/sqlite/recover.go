@@ -23,6 +23,13 @@ const (
 	adoptAtOnce = 500
 )
 
+// source is where the index came from: fresh when it was just made, and then
+// the path of the broken one that it replaces, "" for none.
+type source struct {
+	fresh bool
+	aside string
+}
+
 // found is what stands on the disk under one ID.
 type found struct{ mail, beside bool }
 
@@ -34,28 +41,38 @@ type listed struct {
 }
 
 // recover makes index and files agree after a crash. The caller holds the
-// store's lock.
-func (s *Store) recover(fresh bool) error {
-	err := s.sweep()
-	if err != nil {
+// store's lock. An index that turns out to be broken is made anew.
+func (s *Store) recover(found source) error {
+	if err := s.sweep(); err != nil {
 		return wrap("sweeping", err)
 	}
+	err := s.agree(found)
+	if errors.Is(err, errCorrupt) && !found.fresh {
+		if found, err = s.anew(); err == nil {
+			err = s.agree(found)
+		}
+	}
+	return wrap("putting the store in order", err)
+}
+
+// agree compares files and rows and mends what differs.
+func (s *Store) agree(found source) error {
 	files, err := s.files()
 	if err != nil {
-		return wrap("reading the folder", err)
+		return err
 	}
 	rows, err := s.rows()
 	if err != nil {
-		return wrap("reading the index", s.seen(err))
+		return translate(err)
 	}
 	adopted, err := s.adopt(files, rows)
 	if err == nil {
 		err = s.mend(files, rows)
 	}
-	if err == nil && fresh && adopted > 0 {
-		err = s.noteRebuild(adopted)
+	if err == nil && found.fresh && (adopted > 0 || found.aside != "") {
+		err = s.restore(s.salvage(found.aside), adopted)
 	}
-	return wrap("putting the store in order", err)
+	return err
 }
 
 // sweep takes away what arrived long ago and was never placed.
@@ -241,14 +258,5 @@ func (s *Store) setDamage(ctx context.Context, id quarantine.ID, damage string) 
 	return s.writer.change(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE item SET damage = ? WHERE id = ?`, damage, string(id))
 		return err
-	})
-}
-
-func (s *Store) noteRebuild(adopted int) error {
-	return s.writer.change(context.Background(), func(t *tx) error {
-		return t.audit(quarantine.Entry{
-			At: s.now(), Actor: "sekisho", Action: quarantine.ActRebuild, Outcome: quarantine.OutDone,
-			Detail: fmt.Sprintf("%d mails listed from their files", adopted),
-		})
 	})
 }

@@ -89,7 +89,11 @@ func (t *tx) audit(e quarantine.Entry) error {
 	}
 	e.Seq++
 	e.Hash = e.Sum()
-	_, err = t.exec(`INSERT INTO audit (seq, at, actor, action, outcome, id, reason, detail, prev, hash)
+	return t.append(e)
+}
+
+func (t *tx) append(e quarantine.Entry) error {
+	_, err := t.exec(`INSERT INTO audit (seq, at, actor, action, outcome, id, reason, detail, prev, hash)
 		VALUES (?,?,?,?,?,?,?,?,?,?)`, e.Seq, e.At.UnixMicro(), e.Actor, e.Action, e.Outcome,
 		string(e.ID), e.Reason, e.Detail, e.Prev, e.Hash)
 	return err
@@ -166,10 +170,12 @@ func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error) 
 	return out, rows.Err()
 }
 
+const selectAudit = `SELECT seq, at, actor, action, outcome, id, reason, detail, prev, hash
+	FROM audit WHERE ?1 = '' OR id = ?1 ORDER BY seq`
+
 // Audit returns what was done to id, or to all for "", oldest first.
 func (s *Store) Audit(ctx context.Context, id quarantine.ID) ([]quarantine.Entry, error) {
-	rows, err := s.index.Load().read.QueryContext(ctx, `SELECT seq, at, actor, action, outcome, id, reason, detail, prev, hash
-		FROM audit WHERE ?1 = '' OR id = ?1 ORDER BY seq`, string(id))
+	rows, err := s.index.Load().read.QueryContext(ctx, selectAudit, string(id))
 	if err != nil {
 		return nil, wrap("reading the audit log", s.seen(err))
 	}

@@ -99,30 +99,26 @@ func dial(path string, busy time.Duration) (*index, error) {
 	return &index{write: write, read: read}, nil
 }
 
-// openIndex opens the index. With own, a missing or broken one is made anew
-// and fresh says so: the files are then to be listed into it.
-func (s *Store) openIndex(own bool) (fresh bool, err error) {
-	path := filepath.Join(s.dir, indexName)
-	_, err = os.Lstat(path)
-	if err == nil {
-		err = s.tryIndex()
-		if !errors.Is(err, errCorrupt) {
-			return false, wrap("opening the index", err)
-		}
-		if own {
-			err = s.setAside()
+// openIndex opens the index. With own, a missing or broken one is made anew:
+// the files are then to be listed into it.
+func (s *Store) openIndex(own bool) (source, error) {
+	err := s.tryIndex()
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case err == nil, !missing && !errors.Is(err, errCorrupt):
+		return source{}, wrap("opening the index", err)
+	case !own && missing:
+		return source{}, wrap("opening the index", fmt.Errorf("%w: it is missing", errCorrupt))
+	case !own:
+		return source{}, wrap("opening the index", err)
+	}
+	var aside string
+	if !missing {
+		if aside, err = s.setAside(); err != nil {
+			return source{}, wrap("setting the broken index aside", err)
 		}
 	}
-	if !own {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: it is missing", errCorrupt)
-		}
-		return false, wrap("opening the index", err)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, wrap("opening the index", err)
-	}
-	return true, wrap("making the index", s.makeIndex())
+	return source{fresh: true, aside: aside}, wrap("making the index", s.makeIndex())
 }
 
 // makeIndex makes an empty index. SQLite gives its other files the same mode.
@@ -215,15 +211,15 @@ func check(ctx context.Context, db *sql.DB, pragma string) error {
 }
 
 // setAside renames a broken index, so that what can still be read of it is
-// not lost with it.
-func (s *Store) setAside() error {
-	stamp := ".broken-" + s.now().Format("20060102T150405.000000Z")
+// not lost with it, and returns its new path.
+func (s *Store) setAside() (string, error) {
+	path := filepath.Join(s.dir, indexName)
+	aside := path + ".broken-" + s.now().Format("20060102T150405.000000Z")
 	for _, suffix := range []string{"-wal", "-shm", ""} {
-		from := filepath.Join(s.dir, indexName+suffix)
-		err := os.Rename(from, filepath.Join(s.dir, indexName+stamp+suffix))
+		err := os.Rename(path+suffix, aside+suffix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return "", err
 		}
 	}
-	return s.disk.root.Sync()
+	return aside, s.disk.root.Sync()
 }

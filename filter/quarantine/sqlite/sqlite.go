@@ -95,11 +95,11 @@ func (s *Store) start() error {
 	if err != nil {
 		return err
 	}
-	fresh, err := s.openIndex(lock != nil)
+	found, err := s.openIndex(lock != nil)
 	if err == nil {
 		s.writer = startWriter(s)
 		if lock != nil {
-			err = s.recover(fresh)
+			err = s.recover(found)
 		}
 	}
 	if s.o.Serve {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -486,22 +485,26 @@ func closed(t *testing.T, st quarantine.Store) {
 	}
 }
 
-// Load keeps mails with distinct bytes of the given size from many writers at
+// Load keeps mails of size bytes, each of its own, from as many writers at
 // once, for benchmarks.
-func Load(b *testing.B, st quarantine.Store, size int) {
-	raw := make([]byte, size)
-	for i := range raw {
-		raw[i] = byte('a' + i%26)
-	}
-	b.SetBytes(int64(size))
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		mine := bytes.Clone(raw)
-		for pb.Next() {
-			copy(mine, fmt.Sprintf("Subject: %x\r\n\r\n", rand.Uint64()))
-			if _, err := st.Keep(context.Background(), Item(1), mine); err != nil {
-				b.Error(err)
+func Load(b *testing.B, st quarantine.Store, size, writers int) {
+	b.Helper()
+	jobs := make(chan int)
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			raw := bytes.Repeat([]byte("0123456789abcdef"), (size+15)/16)[:size]
+			for n := range jobs {
+				copy(raw, fmt.Sprintf("Subject: %020d\r\n\r\n", n))
+				if _, err := st.Keep(b.Context(), Item(1), raw); err != nil {
+					b.Error(err)
+				}
 			}
-		}
-	})
+		})
+	}
+	for n := 0; b.Loop(); n++ {
+		jobs <- n
+	}
+	close(jobs)
+	wg.Wait()
 }
