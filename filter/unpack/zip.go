@@ -145,7 +145,7 @@ func (z *zipReader) readHidden() {
 // plausible says that r may be a header and not four bytes of a program that
 // knows zip files.
 func plausible(r *zipRecord) bool {
-	return r.fault == "" && len(r.name) > 0 && (r.method <= 20 || zipMethods[r.method].name != "" || r.method == methodAES)
+	return r.fault == "" && !r.cut && len(r.name) > 0 && (r.method <= 20 || zipMethods[r.method].name != "" || r.method == methodAES)
 }
 
 // readMember yields what the headers of m name. Without room in the budget it
@@ -200,7 +200,7 @@ func (z *zipReader) checkEdges() {
 		z.covered.add(e.at, e.end)
 		end = max(end, e.end)
 	}
-	if !z.full {
+	if !z.full && len(z.parts)+len(z.ends) > 0 {
 		z.checkGaps(end)
 	}
 	switch {

@@ -44,7 +44,9 @@ func (z *zipReader) compare(m *zipMember, e *entity.Entity) {
 	for _, r := range m.records() {
 		if r.fault != "" {
 			z.note(finding.ContainerConflict, e.Path, "in", r.fault)
-			break
+		}
+		if r.cut {
+			z.note(finding.ContainerBroken, e.Path, "record", "header")
 		}
 	}
 	z.compareNames(m, e)

@@ -58,6 +58,7 @@ type zipRecord struct {
 	unicode      []byte // name of the Unicode path extra field
 	unicodeFits  bool   // its checksum is that of name
 	fault        string // what is malformed, "" for nothing
+	cut          bool   // runs over the end of the file
 }
 
 func u16(b []byte) uint16 { return binary.LittleEndian.Uint16(b) }
@@ -78,8 +79,8 @@ func readLocal(b []byte, at int) *zipRecord {
 		packed: uint64(u32(h[18:])), size: uint64(u32(h[22:])),
 	}
 	r.end = at + localSize
-	r.name = r.part(b, int(u16(h[26:])), "name")
-	extra := r.part(b, int(u16(h[28:])), "extra")
+	r.name = r.part(b, int(u16(h[26:])))
+	extra := r.part(b, int(u16(h[28:])))
 	r.readExtra(extra, false)
 	return r
 }
@@ -93,17 +94,17 @@ func readCentral(b []byte, at int) *zipRecord {
 		attr: u32(h[38:]), offset: uint64(u32(h[42:])),
 	}
 	r.end = at + centralSize
-	r.name = r.part(b, int(u16(h[28:])), "name")
-	extra := r.part(b, int(u16(h[30:])), "extra")
-	r.part(b, int(u16(h[32:])), "comment")
+	r.name = r.part(b, int(u16(h[28:])))
+	extra := r.part(b, int(u16(h[30:])))
+	r.part(b, int(u16(h[32:])))
 	r.readExtra(extra, true)
 	return r
 }
 
 // part cuts the next n bytes off, or what is left of the file.
-func (r *zipRecord) part(b []byte, n int, what string) []byte {
+func (r *zipRecord) part(b []byte, n int) []byte {
 	if left := len(b) - r.end; n > left {
-		n, r.fault = left, what
+		n, r.cut = left, true
 	}
 	p := b[r.end : r.end+n]
 	r.end += n
