@@ -77,7 +77,10 @@ func openLZH(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) [
 }
 
 func (a *lzh) walk() {
-	h := a.find(0)
+	h := parseLZH(a.b, 0) // at the very start even a faulty header is taken at its word
+	if h == nil {
+		h = a.find(0)
+	}
 	if h == nil {
 		a.note(finding.ContainerBroken, a.of.Path, "what", "no header")
 		return
