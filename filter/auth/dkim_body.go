@@ -14,12 +14,18 @@ type bodyHasher struct {
 	pending int // empty lines that count only if something follows
 }
 
+// emptyLines is a stock to write runs of empty lines from.
+var emptyLines = bytes.Repeat([]byte("\r\n"), 2048)
+
 // hashBody returns the SHA-256 of body in simple or relaxed form. A line ends
 // in LF, with or without CR; it is hashed with CRLF.
 func hashBody(body []byte, simple bool) [32]byte {
 	h := &bodyHasher{hash: sha256.New(), buffer: make([]byte, 0, 32<<10)}
 	empty := true
 	for at := 0; at < len(body); {
+		if h.skipRun(body, &at); at == len(body) {
+			break
+		}
 		end := lineEnd(body, at)
 		line := bytes.TrimSuffix(body[at:end], []byte("\n"))
 		if len(line) < end-at {
@@ -37,22 +43,33 @@ func hashBody(body []byte, simple bool) [32]byte {
 		at = end
 	}
 	if simple && empty {
-		h.write([]byte("\r\n")) // §3.4.3: an empty body is one CRLF
+		h.write(emptyLines[:2]) // §3.4.3: an empty body is one CRLF
 	}
 	return h.sum()
 }
 
+// skipRun counts a run of empty lines by the stock's length: megabytes of them
+// are a known attack.
+func (h *bodyHasher) skipRun(body []byte, at *int) {
+	for len(body)-*at >= len(emptyLines) && bytes.Equal(body[*at:*at+len(emptyLines)], emptyLines) {
+		*at += len(emptyLines)
+		h.pending += len(emptyLines) / 2
+	}
+}
+
 // line hashes a line that is not empty, after the empty ones before it.
 func (h *bodyHasher) line(line []byte, simple bool) {
-	for ; h.pending > 0; h.pending-- {
-		h.write([]byte("\r\n"))
+	for h.pending > 0 {
+		n := min(h.pending, len(emptyLines)/2)
+		h.write(emptyLines[:2*n])
+		h.pending -= n
 	}
 	if simple || !hasBlankRun(line) {
 		h.write(line)
 	} else {
 		h.squeezed(line)
 	}
-	h.write([]byte("\r\n"))
+	h.write(emptyLines[:2])
 }
 
 // hasBlankRun says that a line has blanks for relaxed form to change.

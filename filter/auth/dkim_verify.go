@@ -60,11 +60,7 @@ func hasBareCR(h header) bool {
 // verify judges s with its key: the body hash first, which is cheap and the
 // usual reason for a failure, then the signature.
 func (m *signedMessage) verify(s *signature, k signingKey) (result, reason string) {
-	sum := m.relaxed
-	if s.simpleBody {
-		sum = m.simple
-	}
-	if hash := sum(); subtle.ConstantTimeCompare(hash[:], s.bodyHash) != 1 {
+	if hash := m.sum(s); subtle.ConstantTimeCompare(hash[:], s.bodyHash) != 1 {
 		return Fail, "the body was changed"
 	}
 	picked := m.pick(s)
@@ -72,6 +68,14 @@ func (m *signedMessage) verify(s *signature, k signingKey) (result, reason strin
 		return m.verifyByLibrary(s, k, picked)
 	}
 	return m.verifyByHand(s, k, picked)
+}
+
+// sum is the hash of the body in the form that s asks for.
+func (m *signedMessage) sum(s *signature) [32]byte {
+	if s.simpleBody {
+		return m.simple()
+	}
+	return m.relaxed()
 }
 
 // pick returns the places of the signed fields in the order of h=: each name

@@ -114,14 +114,20 @@ func trouble(name string, err error) error {
 	return &net.DNSError{Err: err.Error(), Name: name, IsTemporary: true}
 }
 
-// wireName writes a name for the dns package, in which some bytes are syntax.
+// wireName writes a name in the dns package's own presentation form, in which
+// some bytes are syntax. It must be the form that the package reads names back
+// in, since answers are compared with it.
 func wireName(name string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
-		if c := name[i]; isNameByte(c) || c == '.' {
-			b.WriteByte(c)
-		} else {
+		switch c := name[i]; {
+		case c < ' ' || c > '~':
 			fmt.Fprintf(&b, "\\%03d", c)
+		case strings.IndexByte(` '@;()"\`, c) >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
 		}
 	}
 	return b.String() + "."

@@ -51,6 +51,7 @@ type Server struct {
 	udp, tcp *dns.Server
 	queries  atomic.Int64
 	done     chan struct{}
+	once     sync.Once
 	wait     sync.WaitGroup
 }
 
@@ -111,12 +112,14 @@ func listen() (net.PacketConn, net.Listener, error) {
 // Queries returns how many questions have come.
 func (s *Server) Queries() int { return int(s.queries.Load()) }
 
-// Stop ends the server and waits for it.
+// Stop ends the server and waits for it. It may be called again.
 func (s *Server) Stop() {
-	close(s.done)
-	s.udp.Shutdown()
-	s.tcp.Shutdown()
-	s.wait.Wait()
+	s.once.Do(func() {
+		close(s.done)
+		s.udp.Shutdown()
+		s.tcp.Shutdown()
+		s.wait.Wait()
+	})
 }
 
 // handle answers one question.
