@@ -1,0 +1,161 @@
+package link
+
+import (
+	"net/netip"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/unicode/norm"
+
+	"sekisho/filter/finding"
+)
+
+// visible returns what a reader sees of s: invisible characters dropped, runs
+// of blanks and line ends one blank.
+func visible(s string) string {
+	if strings.ContainsAny(s, "\u202e\u202d") {
+		s = unturned(s)
+	}
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsSpace(r) && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == '\u034f') {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// unturned puts the text after a right-to-left override in the order in which
+// it is shown.
+func unturned(s string) string {
+	before, after, ok := strings.Cut(s, "\u202e")
+	if !ok {
+		return s
+	}
+	inside, rest, _ := strings.Cut(after, "\u202c")
+	return before + reversed(inside) + rest
+}
+
+// claimed returns the host that a text shows to its reader: of its first URL
+// or "www." word, or of the whole text where that is a host and nothing else.
+// Words without a host claim nothing; neither does an address of mail.
+func claimed(shown string) (host string, ok bool) {
+	text := norm.NFKC.String(strings.NewReplacer("。", ".", "\u2024", ".").Replace(shown))
+	if start, ok := newMarks(text).next(0); ok {
+		url := trimURL(text[start:urlEnd(text, start)])
+		if !strings.Contains(url, "://") {
+			url = "http://" + url
+		}
+		t := parse(url, target{})
+		return t.host, special[t.scheme] && strings.Contains(t.host, ".")
+	}
+	if strings.ContainsAny(text, " @") || text == "" {
+		return "", false
+	}
+	t := parse("http://"+trimURL(text), target{})
+	return t.host, bareHost(t)
+}
+
+// words are endings that are a top-level domain and, more often, the
+// extension of a file or part of a name ("Node.js", "ASP.NET", "報告.zip").
+var words = map[string]bool{
+	"zip": true, "mov": true, "md": true, "sh": true, "py": true, "pl": true, "rs": true, "ps": true, "so": true, "cc": true,
+	"app": true, "ai": true, "net": true, "in": true, "to": true, "is": true, "it": true, "no": true, "st": true, "id": true,
+}
+
+// bareHost says that a text without scheme is a host and no word with a dot:
+// its suffix is managed by a registry, and it is longer than a brand's name
+// ("Booking.com") or goes on with a path.
+func bareHost(t target) bool {
+	suffix, managed := publicsuffix.PublicSuffix(t.host)
+	if !managed || suffix == t.host || t.written == "" || strings.ContainsFunc(t.written, func(r rune) bool { return r >= 0x80 }) {
+		return false
+	}
+	labels := strings.Count(t.host, ".") - strings.Count(suffix, ".")
+	capital := strings.ContainsFunc(t.written, unicode.IsUpper)
+	return labels > 1 || t.path != "" && !words[suffix] || !capital && !words[suffix]
+}
+
+// mismatch states that the text shows one site and the link goes to another.
+func (c *collector) mismatch(t target, shown string) {
+	if !special[t.scheme] && t.scheme != "unc" || t.scheme == "file" && t.host == "" {
+		return
+	}
+	host, ok := claimed(shown)
+	if !ok {
+		return
+	}
+	inner := unwrapped(t)
+	site, other := Site(host), inner.site()
+	if site == other || other == "" || sameAddress(host, inner.host) {
+		return
+	}
+	c.state(finding.LinkMismatch, "shown", shown, "target", t.raw, "shown_site", site, "target_site", other, "redirect", redirect(t, site))
+}
+
+func sameAddress(a, b string) bool {
+	x, errA := netip.ParseAddr(a)
+	y, errB := netip.ParseAddr(b)
+	return errA == nil && errB == nil && x == y
+}
+
+// redirect says "yes" where the target names the shown site in its own path or
+// query, as the counters of newsletters do. It is easily forged.
+func redirect(t target, site string) string {
+	if strings.Contains(strings.ToLower(unpercent(unpercent(t.path+"?"+t.query))), site) {
+		return "yes"
+	}
+	return "no"
+}
+
+// rewriters are the gateways and mail programs that put their own address in
+// front of every link and name the true one in a parameter.
+var rewriters = map[string][]string{
+	"safelinks.protection.outlook.com": {"url"},
+	"urldefense.proofpoint.com":        {"u"},
+	"linkprotect.cudasvc.com":          {"a"},
+	"www.google.com":                   {"q", "url"},
+	"www.google.co.jp":                 {"q", "url"},
+	"l.facebook.com":                   {"u"},
+	"statics.teams.cdn.office.net":     {"url"},
+}
+
+// unwrapped returns the address inside that of a rewriter.
+func unwrapped(t target) target {
+	for host, keys := range rewriters {
+		if t.host != host && !strings.HasSuffix(t.host, "."+host) {
+			continue
+		}
+		for _, key := range keys {
+			if v := parameter(t.query, key); v != "" {
+				return parse(proofpoint(host, v), target{})
+			}
+		}
+	}
+	if t.host == "urldefense.com" || t.host == "urldefense.us" {
+		if _, rest, ok := strings.Cut(t.path, "/v3/__"); ok {
+			rest, _, _ = strings.Cut(rest, "__;")
+			return parse(rest, target{})
+		}
+	}
+	return t
+}
+
+// proofpoint undoes the spelling of Proofpoint's first two versions.
+func proofpoint(host, v string) string {
+	if host != "urldefense.proofpoint.com" {
+		return v
+	}
+	return unpercent(strings.NewReplacer("-", "%", "_", "/").Replace(v))
+}
+
+// parameter returns one value of a query, decoded.
+func parameter(query, key string) string {
+	for pair := range strings.SplitSeq(query, "&") {
+		if k, v, _ := strings.Cut(pair, "="); k == key {
+			return unpercent(v)
+		}
+	}
+	return ""
+}
