@@ -133,7 +133,8 @@ func readings64(dst, src []byte, text bool) (out []decoding, how string) {
 		stop, whole := decoding{"base64-stop", d.out[:d.stop]}, decoding{"base64-restart", d.out}
 		// A list's footer after the padding is no data: then stop is first.
 		if d.late > 0 {
-			stop.reading, first = "", stop
+			stop.reading = ""
+			first = stop
 			out = append(out, first, whole)
 		} else {
 			out = append(out, first, stop)

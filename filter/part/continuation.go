@@ -82,6 +82,7 @@ func contiguous(segs []segment) int {
 func joinSegments(segs []segment) (texts []string, label string) {
 	var whole, all []byte
 	var each strings.Builder
+	alone := true
 	for i, s := range segs {
 		value := s.value
 		if i == 0 {
@@ -93,9 +94,15 @@ func joinSegments(segs []segment) (texts []string, label string) {
 		}
 		whole = append(whole, piece...)
 		all = append(all, percent(value)...)
-		each.WriteString(inCharset(piece, label))
+		text, ok := charset.Decode(piece, label)
+		each.WriteString(text)
+		alone = alone && ok
 	}
-	return []string{inCharset(whole, label), each.String(), inCharset(all, label)}, label
+	texts = []string{inCharset(whole, label)}
+	if alone {
+		texts = append(texts, each.String())
+	}
+	return append(texts, inCharset(all, label)), label
 }
 
 // splitCharset takes charset'language' off the front of an extended value. Some

@@ -24,6 +24,14 @@ import (
 type specimen struct {
 	ID, File, Technique, Variant, Class string
 	Leaves                              []struct{ Name, SHA256, Kind string }
+	Expected                            struct {
+		Attachments []struct {
+			Name, Type, SHA256 string
+			Size               int
+			Variants           []string `json:"name_variants"`
+			Normalised         string   `json:"sha256_text_normalised"`
+		}
+	}
 }
 
 // corpus returns a folder of the corpus that SEKISHO_CORPUS names.
@@ -99,6 +107,74 @@ func TestHonestCorpus(t *testing.T) {
 		}
 		if tree := walkAll(raw); len(tree.findings) > 0 {
 			t.Errorf("Walk(%s), %s %s, finds %v", s.File, s.Technique, s.Variant, tree.findings)
+		}
+	}
+}
+
+// TestMIMECorpus compares with what at least two other readers find: the names
+// and bytes of attachments, of mail that several projects collected.
+func TestMIMECorpus(t *testing.T) {
+	folder := corpus(t, "mime")
+	var want, bytesRight, nameRight, mails, known int
+	for _, s := range specimens(t, folder) {
+		raw, err := os.ReadFile(filepath.Join(folder, s.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mails++; LooksLikeMail(raw) {
+			known++
+		}
+		tree := walkAll(raw)
+		for _, a := range s.Expected.Attachments {
+			want++
+			if tree.exactly(a.SHA256, a.Normalised) {
+				bytesRight++
+			} else {
+				t.Logf("%s: no entity has the bytes of %q (%s, %d bytes)", s.File, a.Name, a.Type, a.Size)
+			}
+			if a.Name == "" || tree.named(append(a.Variants, a.Name)) {
+				nameRight++
+			} else {
+				t.Logf("%s: no entity is named %q", s.File, a.Name)
+			}
+		}
+	}
+	t.Logf("%d attachments: bytes of %d, names of %d; %d of %d look like mail", want, bytesRight, nameRight, known, mails)
+	if bytesRight*100 < want*97 || nameRight*100 < want*97 {
+		t.Errorf("%d of %d attachments have the right bytes, %d the right name", bytesRight, want, nameRight)
+	}
+}
+
+// exactly says that an entity has the bytes of that digest, or their text.
+func (t tree) exactly(digest, normalised string) bool {
+	return slices.ContainsFunc(t.entities, func(e entity.Entity) bool {
+		text := bytes.TrimRight(bytes.ReplaceAll(e.Body, []byte("\r\n"), []byte("\n")), " \t\r\n\v\f")
+		return sum(e.Body) == digest || sum(text) == normalised
+	})
+}
+
+func (t tree) named(names []string) bool {
+	return slices.ContainsFunc(t.entities, func(e entity.Entity) bool {
+		return slices.ContainsFunc(e.Names, func(n entity.Name) bool { return slices.Contains(names, n.Text) })
+	})
+}
+
+// TestLooksLikeMailCorpus asks that no file of the other suites is taken for mail.
+func TestLooksLikeMailCorpus(t *testing.T) {
+	root := corpus(t, "")
+	for _, suite := range []string{"lzh", "zip", "office", "pdf", "filetype", "rar", "tnef", "psl-dmarc", "spf", "streams"} {
+		err := filepath.WalkDir(filepath.Join(root, suite), func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(path, ".eml") {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			if err == nil && LooksLikeMail(b) {
+				t.Logf("LooksLikeMail(%s) is true", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

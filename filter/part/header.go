@@ -27,6 +27,9 @@ type header struct {
 // field; a header mangled worse than that is a body.
 const maxJunk = 20
 
+// mostBodies bounds the places that are tried as the body's beginning.
+const mostBodies = 4
+
 // headerReader reads one header line by line.
 type headerReader struct {
 	raw  []byte
@@ -60,7 +63,7 @@ func (r *headerReader) skipEmpty() {
 		line, next := lineAt(r.raw, pos, r.end)
 		if len(bytes.TrimSpace(line)) > 0 {
 			if name, _, ok := splitField(line); ok && strings.HasPrefix(name, "content-") && pos > r.pos {
-				r.h.bodies = append(r.h.bodies, r.pos)
+				r.otherwise(r.pos)
 				r.note("empty line before the header")
 				r.pos = pos
 			}
@@ -93,7 +96,7 @@ func (r *headerReader) take(line []byte, next int) (done bool) {
 
 func (r *headerReader) field(name string, value, line []byte) {
 	if r.junk >= 0 {
-		r.h.bodies = append(r.h.bodies, r.junk)
+		r.otherwise(r.junk)
 		r.junk, r.run = -1, 0
 		r.note("line without a colon in the header")
 	}
@@ -112,7 +115,11 @@ func (r *headerReader) fold(line []byte, next int) (done bool) {
 			r.body(next)
 			return true
 		}
-		r.h.bodies = append(r.h.bodies, next)
+		if len(r.h.fields) == 0 {
+			r.pos = next
+			return false
+		}
+		r.otherwise(next)
 		r.note("blank line that is not empty in the header")
 	}
 	if n := len(r.h.fields); n > 0 && r.junk < 0 {
@@ -159,12 +166,19 @@ func (r *headerReader) body(at int) {
 		// No field came after the junk: it is the body, the empty line missing.
 		r.h.bodies = append([]int{r.junk}, r.h.bodies...)
 		if r.junk != at {
-			r.h.bodies = append(r.h.bodies, at)
+			r.otherwise(at)
 			r.note("no empty line after the header")
 		}
 		return
 	}
 	r.h.bodies = append([]int{at}, r.h.bodies...)
+}
+
+// otherwise keeps a less likely place of the body's beginning.
+func (r *headerReader) otherwise(at int) {
+	if len(r.h.bodies) < mostBodies {
+		r.h.bodies = append(r.h.bodies, at)
+	}
 }
 
 func (r *headerReader) note(how string) {
@@ -179,7 +193,7 @@ func (r *headerReader) finish() header {
 		if !bytes.ContainsAny(f.value, "\r\n") {
 			continue
 		}
-		for _, line := range bytes.FieldsFunc(f.value, func(c rune) bool { return c == '\n' || c == '\r' })[0:] {
+		for _, line := range bytes.FieldsFunc(f.value, func(c rune) bool { return c == '\n' || c == '\r' }) {
 			r.inFold(f, line)
 		}
 	}

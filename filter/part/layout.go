@@ -33,7 +33,7 @@ func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
 		found := w.occurring(boundaries(v), body)
 		switch {
 		case multi && len(found) == 0:
-			l := guessed(h, body)
+			l := w.guessed(h, body)
 			guess = guess || l.multipart
 			add(l)
 		case !multi && (kind != "" || len(found) == 0):
@@ -58,7 +58,7 @@ func boundaries(value []byte) []string {
 	n.from([][]byte{value}, "boundary")
 	var out []string
 	for _, n := range n.e.Names {
-		for _, b := range [...]string{n.Text, strings.Trim(n.Text, " \t\v\f\x00"), cutNUL(n.Text)} {
+		for _, b := range [...]string{strings.TrimRight(n.Text, padding7), strings.Trim(n.Text, padding7), cutNUL(n.Text)} {
 			if len(b) <= maxBoundary && !slices.Contains(out, b) {
 				out = append(out, b)
 			}
@@ -79,35 +79,72 @@ func cutNUL(s string) string {
 // which can cost the length of the message.
 const maxSearches = 64
 
-// occurring keeps the boundaries that a delimiter line in body uses.
+// occurring keeps the boundaries that a delimiter line in body uses; where none
+// is used as it stands, those that begin one.
 func (w *walker) occurring(list []string, body []byte) []string {
-	var out []string
+	var exact, begins []string
 	for _, b := range list {
-		if w.searches++; w.searches > maxSearches || delimits(b, body) {
-			out = append(out, b)
+		w.searches++
+		if w.searches > maxSearches {
+			exact = append(exact, b)
+			continue
+		}
+		switch delimits(b, body) {
+		case wholly:
+			w.searches-- // found at once, as a rule
+			exact = append(exact, b)
+		case partly:
+			begins = append(begins, b)
 		}
 	}
-	if len(out) == 1 {
-		w.searches-- // what is found at once costs nothing
+	if len(exact) == 0 {
+		return begins
 	}
-	return out
+	return exact
 }
 
-// delimits says that a line of body is a delimiter of boundary b.
-func delimits(b string, body []byte) bool {
+// usage says how a boundary is used by a body's delimiter lines.
+type usage int
+
+const (
+	unused usage = iota
+	partly       // the lines go on behind it
+	wholly
+)
+
+// delimits says how the lines of body use boundary b.
+func delimits(b string, body []byte) usage {
 	mark := []byte("--" + b)
+	best := unused
 	for pos := 0; pos < len(body); {
 		i := bytes.Index(body[pos:], mark)
 		if i < 0 {
-			return false
+			break
 		}
 		at := pos + i
-		if (at == 0 || body[at-1] == '\n' || body[at-1] == '\r') && (b != "" || emptyDelimiter(body[at:])) {
-			return true
+		if at == 0 || body[at-1] == '\n' || body[at-1] == '\r' {
+			rest := tail(body[at+len(mark):])
+			switch {
+			case b == "" && !emptyDelimiter(body[at:]):
+			case len(rest) == 0 || string(rest) == "--":
+				return wholly
+			case b != "":
+				best = partly
+			}
 		}
 		pos = at + len(mark)
 	}
-	return false
+	return best
+}
+
+// tail is the rest of a delimiter line without padding. It looks no further than
+// tells padding from text.
+func tail(b []byte) []byte {
+	b = b[:min(len(b), maxBoundary)]
+	if i := bytes.IndexAny(b, "\r\n"); i >= 0 {
+		b = b[:i]
+	}
+	return bytes.TrimRight(b, padding7)
 }
 
 // emptyDelimiter tells the delimiter of an empty boundary from the line that
@@ -121,12 +158,15 @@ func emptyDelimiter(b []byte) bool {
 
 // guessed is the layout of a multipart without a boundary that occurs: split at
 // what looks like a delimiter, as mail programs do.
-func guessed(h *header, body []byte) layout {
+func (w *walker) guessed(h *header, body []byte) layout {
 	const lines = 200
 	pos, end := 0, len(body)
 	for n := 0; n < lines && pos < end; n++ {
 		line, next := lineAt(body, pos, end)
 		after, _ := lineAt(body, next, end)
+		if _, ok := w.stack.match(line, false); ok {
+			break // the part ends here
+		}
 		if name, _, ok := splitField(after); ok && strings.HasPrefix(name, "content-") && len(line) > 2 && string(line[:2]) == "--" {
 			return layout{true, strings.TrimRight(string(line[2:]), " \t")}
 		}

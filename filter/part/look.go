@@ -10,6 +10,9 @@ func LooksLikeMail(b []byte) bool {
 	const lines, needed = 200, 2
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	b = bytes.TrimLeft(b, "\r\n")
+	if bytes.IndexByte(b, '\n') < 0 {
+		b = lineFeeds(b[:min(len(b), 64<<10)]) // as old Macintosh files end their lines
+	}
 	seen := map[string]bool{}
 	fields, junk := 0, 0
 	for pos, n := 0, 0; pos < len(b) && n < lines; n++ {

@@ -32,6 +32,9 @@ const mostParams = 200000
 // the length of the field.
 const mostLoose = 32
 
+// longField is where the readings beside the standard's become fewer.
+const longField = 8 << 10
+
 // parseParams reads the parameters of s in the standard's order, then those
 // that stand where the standard has none.
 func parseParams(s string, wide bool) []param {
@@ -188,6 +191,9 @@ func (r *paramReader) loose() {
 		return
 	}
 	most := len(r.params) + mostLoose
+	if len(r.s) > longField {
+		most = len(r.params) + mostLoose/8
+	}
 	for _, key := range [...]string{"name", "boundary"} {
 		for i := 0; i < len(folded) && len(r.params) < most; {
 			at := strings.Index(folded[i:], key)

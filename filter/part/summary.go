@@ -26,6 +26,9 @@ type Address struct {
 // mostAddresses bounds the addresses kept of one field; more tell no more.
 const mostAddresses = 1000
 
+// mostAngles bounds the bracketed addresses of one mailbox, which has one.
+const mostAngles = 8
+
 func summary(h *header) Header {
 	return Header{
 		Subject:    shownText(h.first("subject")),
@@ -78,7 +81,9 @@ func (r *addressReader) step(i int) int {
 		if end < 0 {
 			end = len(r.s) - i - 1
 		}
-		r.angles = append(r.angles, r.s[i+1:i+1+end])
+		if len(r.angles) < mostAngles {
+			r.angles = append(r.angles, r.s[i+1:i+1+end])
+		}
 		i += 1 + end
 		if i < len(r.s) && r.s[i] == '>' {
 			i++

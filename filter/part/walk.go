@@ -272,7 +272,7 @@ func (w *walker) unwrap(l *level, start, end int) bool {
 		if w.bud.Spend(l.path, int64(len(body))) != nil {
 			return found
 		}
-		if !slices.ContainsFunc(l.boundaries, func(b string) bool { return delimits(b, body) }) {
+		if !slices.ContainsFunc(l.boundaries, func(b string) bool { return delimits(b, body) == wholly }) {
 			continue
 		}
 		w.note(finding.MimeEncoding, l.path, "multipart under a transfer encoding")

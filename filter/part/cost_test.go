@@ -1,0 +1,133 @@
+package part
+
+import (
+	"bytes"
+	stdbase64 "encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+)
+
+// big is a message whose attachment is n bytes, as base64 in lines of 76.
+func big(n int) []byte {
+	body := make([]byte, n)
+	seed := uint32(1)
+	for i := range body {
+		seed = seed*1664525 + 1013904223
+		body[i] = byte(seed >> 24)
+	}
+	text := stdbase64.StdEncoding.EncodeToString(body)
+	var b bytes.Buffer
+	b.WriteString("From: a@example.jp\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"bb\"\r\n\r\n--bb\r\n\r\nHello.\r\n--bb\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+	for len(text) > 0 {
+		k := min(76, len(text))
+		b.WriteString(text[:k] + "\r\n")
+		text = text[k:]
+	}
+	b.WriteString("--bb--\r\n")
+	return b.Bytes()
+}
+
+func BenchmarkWalkBase64(b *testing.B) {
+	raw := big(5 << 20)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Walk(raw, "", 0, budget.New(budget.Default), func(*entity.Entity) {})
+	}
+}
+
+func BenchmarkWalkText(b *testing.B) {
+	raw := []byte("From: =?utf-8?B?55Sw5Lit?= <a@example.jp>\r\nTo: b@example.jp\r\nSubject: =?iso-2022-jp?B?GyRCOCY9JCROJDQwRkZiGyhC?=\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + strings.Repeat("いつもお世話になっております。\r\n", 60))
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Walk(raw, "", 0, budget.New(budget.Default), func(*entity.Entity) {})
+	}
+}
+
+// repeated builds about a megabyte of one piece.
+func repeated(piece string) string { return strings.Repeat(piece, (1<<20)/len(piece)) }
+
+// TestFlatCost reads about a megabyte of each of the worst messages that we
+// could think of. The bound is wide enough for a slow machine under load and far
+// below what a square or worse would take.
+func TestFlatCost(t *testing.T) {
+	const bound = 3 * time.Second
+	multi := "Content-Type: multipart/mixed; boundary=b\n\n"
+	tests := []struct {
+		name string
+		raw  func() string
+	}{
+		{"nested multiparts", func() string {
+			var b strings.Builder
+			for i := range 15000 {
+				fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=\"b%d\"\n\n--b%d\n", i, i)
+			}
+			return b.String()
+		}},
+		{"nested multiparts of one boundary", func() string { return repeated("Content-Type: multipart/mixed; boundary=b\n\n--b\n") }},
+		{"nested multiparts whose boundaries extend each other", func() string {
+			var b strings.Builder
+			for i := range 900 {
+				s := strings.Repeat("x", i+1)
+				fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=%s\n\n--%s\n", s, s)
+			}
+			return b.String() + strings.Repeat("--"+strings.Repeat("x", 898)+"y\n", 300)
+		}},
+		{"many parts", func() string { return multi + repeated("--b\n\nx\n") }},
+		{"many nested multiparts without delimiters", func() string { return multi + repeated("--b\nContent-Type: multipart/mixed; boundary=zz\n\n") }},
+		{"many closes", func() string { return multi + repeated("--b--\n") }},
+		{"many reopened", func() string { return multi + repeated("--b--\n--b\n\n") }},
+		{"dash lines", func() string { return multi + repeated("--\n") }},
+		{"encoded words", func() string { return "Subject: " + repeated("=?utf-8?Q?a?= ") + "\n\n" }},
+		{"encoded words that never end", func() string { return "Subject: " + repeated("=?a?b?YQ ") + "\n\n" }},
+		{"encoded words without the last mark", func() string { return "Subject: " + repeated("=?a?b?YQ=?a?q?b") + "\n\n" }},
+		{"encoded words cut to single letters", func() string { return "Subject: " + repeated("=?utf-8?B?Y?= ") + "\n\n" }},
+		{"continuations", func() string {
+			var b strings.Builder
+			b.WriteString("Content-Disposition: attachment")
+			for i := range 60000 {
+				fmt.Fprintf(&b, "; filename*%d=abc", 60000-i)
+			}
+			return b.String() + "\n\n"
+		}},
+		{"segments without a value", func() string { return "Content-Type: text/plain; name=a" + repeated(";b") + "\n\n" }},
+		{"loose names", func() string { return "Content-Type: text/plain " + repeated("name=") + "\n\n" }},
+		{"shifts that never end", func() string { return "Content-Type: text/plain; name=\"" + repeated("\x1b$") + "\n\n" }},
+		{"folds", func() string { return "Subject: a" + repeated("\n b") + "\n\n" }},
+		{"hidden fields", func() string { return "Subject: a" + repeated("\n Content-Type: text/plain") + "\n\n" }},
+		{"lines without a colon", func() string { return "Subject: a\n" + repeated("b\nX: y\n") }},
+		{"header fields", func() string { return repeated("Content-Type: multipart/mixed; boundary=b\n") + "\n--b\n\n" }},
+		{"boundaries", func() string { return "Content-Type: multipart/mixed" + repeated("; boundary=b") + "\n\n--b\n\n" }},
+		{"comments", func() string { return "From: " + repeated("(") + "\n\n" }},
+		{"angles", func() string { return "From: " + repeated("<a") + "\n\n" }},
+		{"addresses", func() string { return "From: " + repeated("a@b,") + "\n\n" }},
+		{"begin lines", func() string { return "\n\n" + repeated("begin 644 a\n") }},
+		{"begin lines with a line each", func() string { return "\n\n" + repeated("begin 644 a\n#86)C\n") }},
+		{"begin-base64 lines", func() string { return "\n\n" + repeated("begin-base64 644 a\nYWJj\n") }},
+		{"BinHex announcements", func() string { return "\n\n" + repeated("(This file must be converted with BinHex\n:") }},
+		{"padding everywhere", func() string { return "Content-Transfer-Encoding: base64\n\n" + repeated("YQ==") }},
+		{"soft breaks", func() string { return "Content-Transfer-Encoding: quoted-printable\n\n" + repeated("=\n") }},
+		{"multiparts under base64", func() string {
+			return multi + repeated("--b\nContent-Type: multipart/mixed; boundary=c\nContent-Transfer-Encoding: base64\n\n")
+		}},
+		{"bare CRs", func() string { return multi + repeated("\r--b\r\r") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			raw := []byte(tt.raw())
+			start := time.Now()
+			Walk(raw, "", 0, budget.New(budget.Default), func(*entity.Entity) {})
+			took := time.Since(start)
+			t.Logf("%s for %d KiB", took, len(raw)>>10)
+			if took > bound {
+				t.Errorf("Walk took %s for %d bytes, want at most %s", took, len(raw), bound)
+			}
+		})
+	}
+}
