@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"sekisho/filter/config"
+	"sekisho/filter/escape"
+	"sekisho/filter/report"
+)
+
+// loadConfig reads the file that --config names, or the default file where it
+// is there, or nothing.
+func loadConfig(c *cobra.Command) (*config.Config, error) {
+	file, err := c.Flags().GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	if file != "" {
+		return config.Load(file)
+	}
+	if _, err := os.Stat(config.DefaultFile); errors.Is(err, fs.ErrNotExist) {
+		return config.Default(), nil
+	}
+	return config.Load(config.DefaultFile)
+}
+
+func configCommand() *cobra.Command {
+	return groupCommand("config", "check the configuration, show the values in force", configCheckCommand(), configShowCommand())
+}
+
+func configCheckCommand() *cobra.Command {
+	c := &cobra.Command{Use: "check", Short: "read the configuration and the rules, print every mistake", Args: usageArgs(cobra.NoArgs)}
+	asJSON := c.Flags().Bool("json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(c)
+		if err != nil {
+			return err
+		}
+		set, err := loadRules(cfg)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(c.OutOrStdout(), map[string]any{"schema": report.Schema, "ok": true, "rules": len(set.Rules()), "rule_set": set.ID()})
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "configuration and %d rules are good (rule set %s)\n", len(set.Rules()), set.ID())
+		return err
+	}
+	return c
+}
+
+func configShowCommand() *cobra.Command {
+	c := &cobra.Command{Use: "show", Short: "print each value in force and where it came from", Args: usageArgs(cobra.NoArgs)}
+	asJSON := c.Flags().Bool("json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(c)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printSettings(c, cfg)
+		}
+		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+		for _, s := range cfg.Settings() {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, escape.Text(s.Value), escape.Text(s.Origin))
+		}
+		return w.Flush()
+	}
+	return c
+}
+
+func printSettings(c *cobra.Command, cfg *config.Config) error {
+	type line struct {
+		Key    string `json:"key"`
+		Value  string `json:"value"`
+		Origin string `json:"origin"`
+	}
+	lines := []line{}
+	for _, s := range cfg.Settings() {
+		lines = append(lines, line(s))
+	}
+	return printJSON(c.OutOrStdout(), map[string]any{"schema": report.Schema, "settings": lines})
+}

@@ -1,0 +1,114 @@
+// Command sekisho is a milter for Postfix that keeps disguised programs,
+// forged senders and lying links from the desk of their reader.
+//
+// This package holds the command line only, one file a subcommand; what is
+// done stands in filter and its rooms.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sekisho/filter/config"
+	"sekisho/filter/escape"
+)
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitFound  = 3
+)
+
+// errFound ends a command that did its work and found something: status 3,
+// no message.
+var errFound = errors.New("found")
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program, for main and for tests.
+func run(args []string, in io.Reader, out, errs io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	return status(root.Execute(), errs)
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sekisho",
+		Short: "a checkpoint for targeted mail, attached to Postfix as a milter",
+		Long: `sekisho inspects mail that Postfix hands it, in every way a mail program could
+read it, judges it by rules, and keeps what must not reach a desk.
+
+Exit status: 0 done, 1 could not do it, 2 wrong usage, 3 done and something was found.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.PersistentFlags().String("config", "", "configuration file (default "+config.DefaultFile+" if it is there)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(serveCommand(), scanCommand(), rulesCommand(), quarantineCommand(), configCommand(), doctorCommand(), versionCommand())
+	return root
+}
+
+// usageArgs marks the errors of a cobra argument check as wrong usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// groupCommand is a command that only holds others.
+func groupCommand(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: usageArgs(cobra.NoArgs), RunE: func(c *cobra.Command, _ []string) error {
+		return usageError{fmt.Errorf("%s needs a subcommand", c.CommandPath())}
+	}}
+	c.AddCommand(commands...)
+	return c
+}
+
+// status prints an error for people and returns the exit status.
+func status(err error, errs io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errFound):
+		return exitFound
+	case errors.As(err, &usage):
+		fmt.Fprintf(errs, "sekisho: %s\nhint: see sekisho --help\n", escape.Text(err.Error()))
+		return exitUsage
+	}
+	complain(errs, err)
+	return exitFailed
+}
+
+// complain prints every mistake in err, each with its hint. Two errors in one
+// stand on lines of their own.
+func complain(errs io.Writer, err error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			complain(errs, e)
+		}
+		return
+	}
+	fmt.Fprintf(errs, "sekisho: %s\n", escape.Text(err.Error()))
+	if h := hint(err); h != "" {
+		fmt.Fprintf(errs, "hint: %s\n", escape.Text(h))
+	}
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sekisho/filter"
+	"sekisho/filter/action"
+	"sekisho/filter/config"
+	"sekisho/filter/quarantine"
+	"sekisho/filter/quarantine/sqlite"
+	"sekisho/filter/record"
+	"sekisho/filter/session"
+)
+
+// serveFlags override single keys of the configuration.
+type serveFlags struct {
+	listen             []string
+	store, spool, logs string
+	noAuth             bool
+}
+
+func serveCommand() *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "run the milter",
+		Long: `Run the milter in the foreground. Without a configuration file it listens on
+inet:127.0.0.1:8896, keeps mail below /var/lib/sekisho and uses the built-in rules.
+
+SIGTERM and SIGINT stop it after the messages under way have their answer.
+SIGHUP reads configuration and rules again: all of them, or on any mistake none.
+A new listen, quarantine.dir, spool or limit.connections needs a restart.`,
+		Example: "  sekisho serve\n  sekisho serve --config /etc/sekisho/sekisho.yaml\n  sekisho serve --listen unix:/run/sekisho/milter.sock --store /var/lib/sekisho/quarantine",
+		Args:    usageArgs(cobra.NoArgs),
+	}
+	fl := c.Flags()
+	fl.StringArrayVar(&f.listen, "listen", nil, "address of the milter socket, overrides listen (repeatable)")
+	fl.StringVar(&f.store, "store", "", "quarantine folder, overrides quarantine.dir")
+	fl.StringVar(&f.spool, "spool", "", "spool folder, overrides spool.dir")
+	fl.StringVar(&f.logs, "log-format", "", "json or text, overrides log.format")
+	fl.BoolVar(&f.noAuth, "no-auth", false, "do not check SPF, DKIM and DMARC, overrides auth.enabled")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		d := &daemon{load: func() (*config.Config, error) { return f.config(c) }, logTo: c.ErrOrStderr()}
+		return d.run(ctx)
+	}
+	return c
+}
+
+// config reads the configuration and lays the flags over it.
+func (f serveFlags) config(c *cobra.Command) (*config.Config, error) {
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	set := func(key, flag string, words ...string) {
+		if len(words) > 0 && words[0] != "" {
+			errs = append(errs, cfg.Set(key, flag, words...))
+		}
+	}
+	set("listen", "--listen", f.listen...)
+	set("quarantine.dir", "--store", f.store)
+	set("spool.dir", "--spool", f.spool)
+	set("log.format", "--log-format", f.logs)
+	if f.noAuth {
+		set("auth.enabled", "--no-auth", "false")
+	}
+	if cfg.LogFormat != "json" && cfg.LogFormat != "text" {
+		errs = append(errs, usageError{fmt.Errorf("--log-format %q: json or text", cfg.LogFormat)})
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// daemon is a running `serve`.
+type daemon struct {
+	load  func() (*config.Config, error)
+	logTo io.Writer
+	log   *record.Log
+	gate  *filter.Gate
+	store quarantine.Store
+}
+
+// run serves until ctx ends. Nothing listens before everything is ready.
+func (d *daemon) run(ctx context.Context) error {
+	cfg, err := d.load()
+	if err != nil {
+		return err
+	}
+	d.log = record.New(d.logTo, cfg.LogFormat, time.Now)
+	gen, err := generation(cfg)
+	if err != nil {
+		return err
+	}
+	if err := ownDir(cfg.SpoolDir); err != nil {
+		return err
+	}
+	store, err := sqlite.Open(cfg.QuarantineDir, sqlite.Options{Serve: true})
+	if err != nil {
+		return err
+	}
+	d.store = store
+	defer store.Close()
+	d.gate = &filter.Gate{Store: store, Log: d.log, Now: time.Now, NewID: func() (quarantine.ID, error) { return quarantine.NewID(time.Now(), rand.Reader) }}
+	d.gate.Use(gen)
+	return d.listen(ctx, cfg)
+}
+
+// listen opens the sockets and serves them until ctx ends, then drains.
+func (d *daemon) listen(ctx context.Context, cfg *config.Config) error {
+	listeners, err := openListeners(cfg)
+	if err != nil {
+		return err
+	}
+	server := session.New(sessionConfig(cfg, d.note), d.gate.Answer)
+	failed := make(chan error, len(listeners))
+	var running sync.WaitGroup
+	for _, l := range listeners {
+		running.Go(func() { failed <- server.Serve(l) })
+	}
+	d.log.Info(record.ServiceStarted).Str("version", buildVersion()).Strs("listen", cfg.Listen).
+		Str("rule_set", d.ruleSet()).Send()
+	err = d.wait(ctx, failed)
+	d.log.Info(record.ServiceStopping).Int("count", int64(server.Active())).Send()
+	limit, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(limit))
+	running.Wait()
+	d.log.Info(record.ServiceStopped).Err(err).Send()
+	return err
+}
+
+// wait reloads at each SIGHUP until ctx ends or a listener fails.
+func (d *daemon) wait(ctx context.Context, failed <-chan error) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-hup:
+			d.reload()
+		}
+	}
+}
+
+// reload takes new configuration and rules, or keeps the old ones and says
+// every mistake.
+func (d *daemon) reload() {
+	cfg, err := d.load()
+	if err == nil {
+		var gen *filter.Generation
+		if gen, err = generation(cfg); err == nil {
+			d.gate.Use(gen)
+			d.log.Info(record.ReloadDone).Str("rule_set", gen.Judge.Rules.ID()).Send()
+			return
+		}
+	}
+	for _, e := range flatten(err) {
+		d.log.Error(record.ReloadRefused).Err(e).Str("hint", hint(e)).Send()
+	}
+}
+
+// flatten takes a joined error apart.
+func flatten(err error) []error {
+	many, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range many.Unwrap() {
+		out = append(out, flatten(e)...)
+	}
+	return out
+}
+
+func (d *daemon) ruleSet() string { return d.gate.RuleSet() }
+
+// note writes what the session reports.
+func (d *daemon) note(event string, fields map[string]any) {
+	line := d.log.Warn(record.SessionTrouble).Str("stage", event)
+	for _, k := range []string{"queue_id", "peer", "error", "phase", "limit", "after", "connections", "stack"} {
+		if v, ok := fields[k]; ok {
+			line.Str(k, fmt.Sprint(v))
+		}
+	}
+	line.Send()
+}
+
+// generation builds what judges and answers out of the configuration.
+func generation(cfg *config.Config) (*filter.Generation, error) {
+	judge, err := newJudge(cfg, cfg.Auth)
+	if err != nil {
+		return nil, err
+	}
+	id := cfg.AuthID
+	if id == "" {
+		if id, err = os.Hostname(); err != nil {
+			return nil, &config.Error{File: "auth.id", Err: err, Hint: "set auth.id to this host's name"}
+		}
+	}
+	return &filter.Generation{Judge: judge, AuthID: id, Action: action.Options{SubjectPrefix: cfg.SubjectPrefix, Contact: cfg.RejectContact}}, nil
+}
+
+// openListeners opens all sockets or none.
+func openListeners(cfg *config.Config) ([]net.Listener, error) {
+	var out []net.Listener
+	for _, address := range cfg.Listen {
+		l, err := session.Listen(address, cfg.ListenRemote, cfg.SocketMode)
+		if err != nil {
+			for _, open := range out {
+				err = errors.Join(err, open.Close())
+			}
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	if len(out) == 0 {
+		return nil, &config.Error{File: "listen", Err: errors.New("no address to listen on"), Hint: "for example listen: [inet:127.0.0.1:8896]"}
+	}
+	return out, nil
+}
+
+func sessionConfig(cfg *config.Config, note func(string, map[string]any)) session.Config {
+	return session.Config{MaxMessage: cfg.MaxMessage, MaxHeader: int(cfg.MaxHeader), MaxFields: int(cfg.MaxFields), MaxConns: int(cfg.MaxConnections),
+		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, IdleTimeout: cfg.IdleTimeout, DataTimeout: cfg.DataTimeout, MessageTimeout: cfg.MessageTimeout,
+		SpoolDir: cfg.SpoolDir, SpoolOver: cfg.SpoolOver, Note: note}
+}
+
+// ownDir makes dir for us alone, or refuses one that others may enter.
+func ownDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return &config.Error{File: dir, Err: unwrapPath(err), Hint: "create it for the service user: install -d -o sekisho -m 0700 " + dir}
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	var what []string
+	if !info.IsDir() {
+		what = append(what, "is not a folder")
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		what = append(what, fmt.Sprintf("mode %04o lets others in", info.Mode().Perm()))
+	}
+	if ok && int(st.Uid) != os.Geteuid() {
+		what = append(what, fmt.Sprintf("belongs to user %d", st.Uid))
+	}
+	if len(what) > 0 {
+		return &config.Error{File: dir, Err: errors.New(strings.Join(what, ", ")), Hint: "install -d -o sekisho -m 0700 " + dir}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package filter
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// level is how high a package stands: it may import only from below. See
+// docs/architecture.md, "What may import what".
+var level = map[string]int{
+	"filter/mail": 0, "filter/entity": 0, "filter/finding": 0, "filter/verdict": 0, "filter/budget": 0, "filter/escape": 0,
+	// charset is a word for letters: it knows x/text and nothing of ours, and
+	// part, unpack, inspect and action all need it.
+	"filter/charset": 1,
+	"filter/part":    2, "filter/unpack": 2, "filter/filetype": 2, "filter/filename": 2, "filter/link": 2,
+	"filter/report": 3, "filter/inspect": 4,
+	"filter/session": 5, "filter/auth": 5, "filter/rule": 5, "filter/action": 5, "filter/quarantine": 5, "filter/record": 5, "filter/config": 5,
+	// Subfolders of a door are part of it and may import it.
+	"filter/quarantine/sqlite": 6,
+	"rules":                    6,
+	"filter":                   7,
+	"cmd/sekisho":              8,
+	// For tests and the demo only; no program but the demo may import them.
+	"filter/testfile": 9, "filter/specimen": 9, "filter/postfixrig": 9, "filter/auth/dnstest": 9, "filter/quarantine/storetest": 9,
+	"cmd/sekisho-demo": 10,
+}
+
+// bans are single imports that would undo a promise, each with its reason. A
+// key that ends in / stands for all packages below it.
+var bans = []struct {
+	from   []string
+	banned []string
+	why    string
+}{
+	{[]string{"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape"},
+		[]string{"net", "os", "net/http", "database/sql", "log"}, "words do no I/O (net/netip is a word)"},
+	{[]string{"filter/charset", "filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/report", "filter/inspect"},
+		[]string{"net", "os", "os/exec", "log", "math/rand", "math/rand/v2", "unsafe", "github.com/rs/zerolog", "encoding/gob", "time"},
+		"readers are pure functions of hostile bytes: no world, no clock, no chance"},
+}
+
+// owners are libraries that only one room may know.
+var owners = map[string][]string{
+	"github.com/emersion/go-milter":  {"filter/session"},
+	"github.com/expr-lang/expr":      {"filter/rule"},
+	"modernc.org/sqlite":             {"filter/quarantine/sqlite"},
+	"database/sql":                   {"filter/quarantine/sqlite"},
+	"github.com/rs/zerolog":          {"filter/record"},
+	"github.com/emersion/go-msgauth": {"filter/auth"},
+	"blitiri.com.ar/go/spf":          {"filter/auth"},
+	"github.com/mholt/archives":      {"filter/unpack"},
+	"github.com/spf13/cobra":         {"cmd/sekisho"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p listed
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func short(p string) string { return strings.TrimPrefix(p, "sekisho/") }
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, p := range packages(t) {
+		from := short(p.ImportPath)
+		height, known := level[from]
+		if !known {
+			t.Errorf("%s has no level: add it to the table here and to docs/architecture.md", from)
+			continue
+		}
+		for _, imp := range p.Imports {
+			to := short(imp)
+			if to == imp {
+				continue // not ours
+			}
+			if level[to] >= height {
+				t.Errorf("%s (level %d) imports %s (level %d): imports go downwards only", from, height, to, level[to])
+			}
+		}
+	}
+}
+
+func TestBannedImports(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, ban := range bans {
+			if !slices.Contains(ban.from, short(p.ImportPath)) {
+				continue
+			}
+			for _, imp := range p.Imports {
+				if slices.Contains(ban.banned, imp) {
+					t.Errorf("%s imports %s: %s", short(p.ImportPath), imp, ban.why)
+				}
+			}
+		}
+	}
+}
+
+func TestLibrariesHaveOneOwner(t *testing.T) {
+	for _, p := range packages(t) {
+		from := short(p.ImportPath)
+		if level[from] >= level["filter/testfile"] {
+			continue
+		}
+		for _, imp := range p.Imports {
+			for lib, owner := range owners {
+				if (imp == lib || strings.HasPrefix(imp, lib+"/")) && !slices.Contains(owner, from) {
+					t.Errorf("%s imports %s: only %v may know it", from, imp, owner)
+				}
+			}
+		}
+	}
+}

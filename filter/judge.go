@@ -1,0 +1,116 @@
+package filter
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"sekisho/filter/auth"
+	"sekisho/filter/budget"
+	"sekisho/filter/entity"
+	"sekisho/filter/finding"
+	"sekisho/filter/inspect"
+	"sekisho/filter/mail"
+	"sekisho/filter/part"
+	"sekisho/filter/report"
+	"sekisho/filter/rule"
+	"sekisho/filter/verdict"
+)
+
+// Inspector opens hostile bytes and reports. It always returns a Report: its
+// own failure, or ctx's end, is a finding in it.
+type Inspector func(ctx context.Context, raw []byte) *report.Report
+
+// InProcess returns an Inspector that reads within this process, with a panic
+// and the deadline turned into findings.
+func InProcess(limits budget.Limits, timeout time.Duration) Inspector {
+	return func(ctx context.Context, raw []byte) *report.Report {
+		bud := budget.New(limits)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		stop := context.AfterFunc(ctx, bud.Stop)
+		defer stop()
+		return inspect.Mail(raw, bud)
+	}
+}
+
+// oversize is the Report of a message that was not stored, so not inspected.
+func oversize(m *mail.Message) *report.Report {
+	return &report.Report{Schema: report.Schema, Kind: report.KindMail, Size: m.Size, Incomplete: true,
+		Findings: []finding.Finding{finding.New(finding.MessageOversize, "")}}
+}
+
+// authenticate asks DNS while the inspection runs; nil when it is not asked.
+func (j *Judge) authenticate(ctx context.Context, m *mail.Message) <-chan auth.Results {
+	if j.Auth == nil || j.inside(m.Client) || m.Client.Addr.IsLoopback() {
+		return nil // our own programs have no SPF record to pass
+	}
+	done := make(chan auth.Results, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, j.AuthTimeout)
+		defer cancel()
+		done <- j.check(ctx, m)
+	}()
+	return done
+}
+
+// check asks for the results. A panic in there is our bug; for the message it
+// is as if DNS had not answered.
+func (j *Judge) check(ctx context.Context, m *mail.Message) (r auth.Results) {
+	defer func() {
+		if recover() != nil {
+			r = auth.Results{SPF: auth.SPF{Result: auth.TempError}, DMARC: auth.DMARC{Result: auth.TempError, Reason: "internal error"}}
+		}
+	}()
+	h := header(m.Raw)
+	q := auth.Query{ClientIP: m.Client.Addr, Helo: m.Client.Helo, MailFrom: m.Envelope.MailFrom, Raw: m.Raw, FromFields: h.FromFields}
+	for _, a := range h.From {
+		q.Authors = append(q.Authors, a.Domain)
+	}
+	return j.Auth.Check(ctx, q)
+}
+
+// header reads the header alone, so that DNS is asked while the body is still
+// being inspected.
+func header(raw []byte) part.Header {
+	if i := bytes.Index(raw, []byte("\r\n\r\n")); i >= 0 {
+		raw = raw[:i+4]
+	}
+	return part.Walk(raw, "", 0, budget.New(budget.Small), func(*entity.Entity) {}).Header
+}
+
+// inside says whether the message comes from our own people.
+func (j *Judge) inside(c mail.Client) bool {
+	return c.AuthType != "" || j.Internal(c.Addr)
+}
+
+// judge asks the rules.
+func (j *Judge) judge(out Judged, m *mail.Message) verdict.Verdict {
+	f := rule.NewFacts(out.Report, m.Envelope, m.Client, authFacts(out))
+	f.OwnDomains = j.OwnDomains
+	f.Inside = j.inside(m.Client)
+	return j.Rules.Judge(f)
+}
+
+// File judges a loose file as if it had come by mail.
+func (j *Judge) File(ctx context.Context, name string, b []byte, limits budget.Limits, timeout time.Duration) Judged {
+	bud := budget.New(limits)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, bud.Stop)
+	defer stop()
+	out := Judged{Report: inspect.File(name, b, bud)}
+	out.Verdict = j.judge(out, &mail.Message{})
+	return out
+}
+
+// authFacts hands the results over to the rules.
+func authFacts(out Judged) rule.Auth {
+	a := out.Auth
+	f := rule.Auth{Checked: out.Authenticated, SPF: a.SPF.Result, SPFDomain: a.SPF.Domain, SPFAligned: a.DMARC.SPFAligned,
+		DMARC: a.DMARC.Result, DMARCPolicy: a.DMARC.Policy, AuthorDomain: a.DMARC.Domain, OrgDomain: a.DMARC.OrgDomain}
+	for _, s := range a.DKIM {
+		f.DKIM = append(f.DKIM, rule.Signature{Result: s.Result, Domain: s.Domain, Aligned: s.Aligned})
+	}
+	return f
+}
