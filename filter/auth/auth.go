@@ -146,12 +146,31 @@ func (c *Checker) Check(ctx context.Context, q Query) Results {
 	var res Results
 	var policies []policy
 	var wg sync.WaitGroup
-	wg.Go(func() { res.SPF = c.spf(ctx, q) })
-	wg.Go(func() { res.DKIM = c.dkim(ctx, head, authors) })
+	ask(&wg, func() { res.SPF = c.spf(ctx, q) }, func() { res.SPF = SPF{Result: TempError, Reason: ourFault} })
+	ask(&wg, func() { res.DKIM = c.dkim(ctx, head, authors) }, func() {
+		res.DKIM = []Signature{{Result: TempError, Reason: ourFault}}
+	})
 	wg.Go(func() { policies = c.policies(ctx, authors) })
 	wg.Wait()
 	res.DMARC = c.dmarc(ctx, policies, refused, &res)
 	return res
+}
+
+// ourFault is the reason of an answer that a panic took from us.
+const ourFault = "internal error"
+
+// ask runs question in a goroutine of its own. Libraries read hostile bytes in
+// there: a panic of theirs costs one answer, which failed fills in, and not the
+// mail of everybody else.
+func ask(wg *sync.WaitGroup, question, failed func()) {
+	wg.Go(func() {
+		defer func() {
+			if recover() != nil {
+				failed()
+			}
+		}()
+		question()
+	})
 }
 
 // senderDomain returns what stands behind the LAST @: a quoted local part may

@@ -26,7 +26,9 @@ func (c *Checker) dkim(ctx context.Context, head header, authors []string) []Sig
 	out := make([]Signature, len(judged))
 	var wg sync.WaitGroup
 	for i, s := range judged {
-		wg.Go(func() { out[i] = c.signature(ctx, m, s) })
+		ask(&wg, func() { out[i] = c.signature(ctx, m, s) }, func() {
+			out[i] = Signature{Result: TempError, Domain: s.domain, Reason: ourFault}
+		})
 	}
 	wg.Wait()
 	if left := len(found) - len(judged); left > 0 {

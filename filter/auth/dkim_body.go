@@ -27,12 +27,9 @@ func hashBody(body []byte, simple bool) [32]byte {
 			break
 		}
 		end := lineEnd(body, at)
-		line := bytes.TrimSuffix(body[at:end], []byte("\n"))
-		if len(line) < end-at {
-			line = bytes.TrimSuffix(line, []byte("\r"))
-		}
+		line := content(body[at:end])
 		if !simple {
-			line = bytes.TrimRight(line, " \t")
+			line = line[:len(line)-trailingBlanks(line)]
 		}
 		if len(line) == 0 {
 			h.pending++
@@ -72,6 +69,30 @@ func (h *bodyHasher) line(line []byte, simple bool) {
 	h.write(emptyLines[:2])
 }
 
+// content is a line without its end.
+func content(line []byte) []byte {
+	n := len(line)
+	if n == 0 || line[n-1] != '\n' {
+		return line
+	}
+	if n > 1 && line[n-2] == '\r' {
+		return line[:n-2]
+	}
+	return line[:n-1]
+}
+
+// trailingBlanks counts the blanks at the end. These loops are by hand: they
+// see each byte of every signed mail.
+func trailingBlanks(line []byte) int {
+	n := len(line)
+	for n > 0 && isBlank(line[n-1]) {
+		n--
+	}
+	return len(line) - n
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
 // hasBlankRun says that a line has blanks for relaxed form to change.
 func hasBlankRun(line []byte) bool {
 	return bytes.IndexByte(line, '\t') >= 0 || bytes.Contains(line, []byte("  "))
@@ -79,17 +100,22 @@ func hasBlankRun(line []byte) bool {
 
 // squeezed hashes a line with each run of blanks as one space.
 func (h *bodyHasher) squeezed(line []byte) {
-	for len(line) > 0 {
-		n := bytes.IndexAny(line, " \t")
-		if n < 0 {
-			h.write(line)
-			return
+	for at := 0; at < len(line); {
+		word := at
+		for at < len(line) && !isBlank(line[at]) {
+			at++
 		}
-		h.write(line[:n])
-		h.write([]byte(" "))
-		line = bytes.TrimLeft(line[n:], " \t")
+		h.write(line[word:at])
+		if at < len(line) {
+			h.write(oneSpace)
+		}
+		for at < len(line) && isBlank(line[at]) {
+			at++
+		}
 	}
 }
+
+var oneSpace = []byte(" ")
 
 func (h *bodyHasher) write(b []byte) {
 	if len(h.buffer)+len(b) > cap(h.buffer) {

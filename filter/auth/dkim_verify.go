@@ -30,7 +30,7 @@ type signedMessage struct {
 	header
 	byName     map[string][]int // the places of the fields, top first
 	signatures int
-	bareCR     bool
+	bareCR     func() bool     // counted once, and only for small bodies
 	simple     func() [32]byte // the hash of the body, found once
 	relaxed    func() [32]byte
 }
@@ -40,7 +40,7 @@ func newSignedMessage(h header, signatures int) *signedMessage {
 	for i, f := range h.fields {
 		m.byName[f.name] = append(m.byName[f.name], i)
 	}
-	m.bareCR = hasBareCR(h)
+	m.bareCR = sync.OnceValue(func() bool { return hasBareCR(h) })
 	m.simple = sync.OnceValue(func() [32]byte { return hashBody(h.body, true) })
 	m.relaxed = sync.OnceValue(func() [32]byte { return hashBody(h.body, false) })
 	return m
@@ -168,7 +168,7 @@ func (m *signedMessage) libraryFits(s *signature, picked []int) bool {
 		size += len(m.fields[i].raw)
 		lines += bytes.Count(m.fields[i].raw, []byte("\n"))
 	}
-	return !m.bareCR && len(m.body)*m.signatures <= libraryBody && size*lines <= libraryHeader &&
+	return len(m.body)*m.signatures <= libraryBody && size*lines <= libraryHeader && !m.bareCR() &&
 		s.expires.IsZero() && !slices.Contains(s.headers, "dkim-signature") &&
 		len(otherB.FindAllString(s.value, 2)) == 1 && s.plain()
 }

@@ -55,7 +55,7 @@ func (c *Checker) policies(ctx context.Context, authors []string) []policy {
 	out := make([]policy, len(authors))
 	var wg sync.WaitGroup
 	for i, author := range authors {
-		wg.Go(func() { out[i] = c.policy(ctx, author) })
+		ask(&wg, func() { out[i] = c.policy(ctx, author) }, func() { out[i] = policy{author: author, trouble: true} })
 	}
 	wg.Wait()
 	return out
@@ -103,7 +103,7 @@ func (c *Checker) dmarc(ctx context.Context, policies []policy, refused string, 
 	if refused != "" {
 		return DMARC{Result: PermError, Reason: refused}
 	}
-	var worst DMARC
+	worst := DMARC{Result: TempError, Reason: ourFault} // stands if there is no policy to judge by
 	for i, p := range policies {
 		if d := c.judge(ctx, p, res); i == 0 || severity(d) > severity(worst) {
 			worst = d

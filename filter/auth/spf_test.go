@@ -117,3 +117,17 @@ func TestSPFAmplification(t *testing.T) {
 		t.Errorf("SPF = %+v after %d questions, want permerror within 60", got.SPF, asked)
 	}
 }
+
+// broken panics: our own bug, or that of a library.
+type broken struct{}
+
+func (broken) Lookup(context.Context, string, string) ([]string, error) { panic("bug") }
+
+func TestPanicIsTempError(t *testing.T) {
+	got := auth.New(broken{}, auth.Options{}).Check(t.Context(), auth.Query{
+		ClientIP: netip.MustParseAddr("192.0.2.1"), MailFrom: "x@a.jp", Raw: []byte(sign(t, honestMail, "a.jp", "r", nil)), Authors: []string{"a.jp"}, FromFields: 1,
+	})
+	if got.SPF.Result != auth.TempError || got.DKIM[0].Result != auth.TempError || got.DMARC.Result != auth.TempError {
+		t.Errorf("results = %+v, want temperror throughout", got)
+	}
+}
