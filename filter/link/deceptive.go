@@ -91,7 +91,7 @@ func compatible(t target) bool {
 }
 
 func dotless(t target) bool {
-	return !strings.ContainsAny(t.host, ".:") && t.host != "localhost"
+	return !t.bare && !strings.ContainsAny(t.host, ".:") && t.host != "localhost"
 }
 
 // anyLabel asks about each label of a host in its Unicode form.

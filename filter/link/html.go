@@ -25,7 +25,8 @@ type page struct {
 	// its name are open within.
 	hidden string
 	nested int
-	turned bool // the text runs right to left by <bdo>
+	turned bool   // the text runs right to left by <bdo> or style
+	action string // the open form's
 }
 
 // HTML returns the links of an HTML text and what is to be said about them.
@@ -53,6 +54,20 @@ func (p *page) token(z *html.Tokenizer) {
 		p.start(t)
 	case html.EndTagToken:
 		p.end(t.Data)
+	case html.CommentToken:
+		p.conditional(t.Data)
+	}
+}
+
+// conditional reads the comments that Outlook reads: <!--[if mso]>...
+func (p *page) conditional(comment string) {
+	condition, inside, ok := strings.Cut(comment, "]>")
+	if !ok || !strings.HasPrefix(strings.TrimSpace(condition), "[if") || strings.Contains(inside, "<!--") {
+		return
+	}
+	z := html.NewTokenizer(strings.NewReader(inside))
+	for z.Next() != html.ErrorToken {
+		p.token(z)
 	}
 }
 
@@ -70,6 +85,7 @@ func (p *page) text(s string) {
 // start reads the attributes that lead somewhere.
 func (p *page) start(t html.Token) {
 	p.hide(t)
+	p.turned = p.turned || turns(t)
 	switch t.Data {
 	case "a":
 		p.endLink()
@@ -79,15 +95,40 @@ func (p *page) start(t html.Token) {
 	case "base":
 		p.base = parse(attribute(t, "href"), target{})
 	case "form":
-		p.add(attribute(t, "action"), "")
-	case "button", "input":
-		p.add(attribute(t, "formaction"), "")
+		p.action = attribute(t, "action")
+		p.add(p.action, "")
+	case "input", "button":
+		p.button(t)
 	case "meta":
 		p.refresh(t)
 	case "br", "p", "div", "td", "tr", "li", "h1", "h2", "h3":
 		p.text("\n")
-	case "bdo":
-		p.turned = p.turned || strings.EqualFold(attribute(t, "dir"), "rtl")
+	case "link":
+	default:
+		p.add(attribute(t, "href"), "") // VML's shapes, which Outlook follows
+	}
+}
+
+// turns says that an element shows its text from right to left, whatever the
+// letters.
+func turns(t html.Token) bool {
+	style := strings.ToLower(attribute(t, "style"))
+	return t.Data == "bdo" && strings.EqualFold(attribute(t, "dir"), "rtl") ||
+		strings.Contains(style, "bidi-override") && strings.Contains(style, "rtl")
+}
+
+// button reads what sends a form: it shows its value, or the text in it.
+func (p *page) button(t html.Token) {
+	to := attribute(t, "formaction")
+	if to == "" {
+		to = p.action
+	}
+	if t.Data == "button" && t.Type == html.StartTagToken && !p.inLink {
+		p.href, p.inLink = to, true
+		return
+	}
+	if kind := attribute(t, "type"); strings.EqualFold(kind, "submit") || attribute(t, "formaction") != "" {
+		p.add(to, attribute(t, "value"))
 	}
 }
 
@@ -143,8 +184,10 @@ func (p *page) end(name string) {
 		}
 	}
 	switch name {
-	case "a":
+	case "a", "button":
 		p.endLink()
+	case "form":
+		p.action = ""
 	case "p", "div", "td", "tr", "li":
 		p.text("\n")
 	}

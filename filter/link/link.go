@@ -62,23 +62,37 @@ func newCollector(path string) *collector {
 	return &collector{path: path, seen: map[string]bool{}}
 }
 
-// add keeps a link and states what is to be said about it. shown is the text
-// in its place, as written.
+// add keeps a link of a page. shown is the text in its place, as written.
 func (c *collector) add(raw, shown string) {
-	raw, shown = clipped(strings.TrimSpace(raw)), clipped(shown)
-	key := raw + "\x00" + shown
-	if raw == "" || raw[0] == '#' || c.seen[key] || c.full {
+	raw = clipped(strings.TrimSpace(raw))
+	if raw == "" || raw[0] == '#' {
 		return
+	}
+	if shown = visible(clipped(shown)); c.fresh(raw, shown) {
+		c.keep(parse(raw, c.base), shown)
+	}
+}
+
+// fresh says that a link is to be kept, and remembers it. Reaching the limit
+// is stated once.
+func (c *collector) fresh(raw, shown string) bool {
+	key := raw + "\x00" + shown
+	if c.full || c.seen[key] {
+		return false
 	}
 	if len(c.links) == maxLinks {
 		c.full = true
 		c.state(finding.LimitReached, "limit", "links")
-		return
+		return false
 	}
 	c.seen[key] = true
-	t := parse(raw, c.base)
-	c.links = append(c.links, Link{URL: raw, Shown: visible(shown), Scheme: t.scheme, Host: t.host, Site: t.site(), Ext: t.ext()})
-	c.judge(t, visible(shown))
+	return true
+}
+
+// keep keeps a link and states what is to be said about it.
+func (c *collector) keep(t target, shown string) {
+	c.links = append(c.links, Link{URL: t.raw, Shown: shown, Scheme: t.scheme, Host: t.host, Site: t.site(), Ext: t.ext()})
+	c.judge(t, shown)
 }
 
 // judge runs the detectors over one link.

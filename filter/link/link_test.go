@@ -49,6 +49,10 @@ func TestMismatch(t *testing.T) {
 		{"never closed", `<a href="` + evil + `">` + bank, is(finding.LinkMismatch)},
 		{"among words", anchor(evil, "こちら（https://www.bank.example.jp/）から"), is(finding.LinkMismatch)},
 		{"rewritten by a gateway", anchor("https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2Flogin.example.net&amp;data=1", bank), is(finding.LinkMismatch)},
+		{"another mailbox", anchor("mailto:info@example.net", "info@bank.example.jp"), is(finding.LinkMismatch)},
+		{"a form's button", `<form action="` + evil + `"><input type="submit" value="` + bank + `"></form>`, is(finding.LinkMismatch)},
+		{"for Outlook only", `<!--[if mso]>` + anchor(evil, bank) + `<![endif]-->`, is(finding.LinkMismatch)},
+		{"override by style", anchor(evil, `<span style="unicode-bidi:bidi-override;direction:rtl">/pj.elpmaxe.knab.www//:sptth</span>`), is(finding.LinkMismatch)},
 
 		{"same", anchor(bank, bank), nil},
 		{"same site", anchor("https://info.example.co.jp/x", "https://www.example.co.jp/x"), nil},
@@ -161,6 +165,8 @@ func TestElements(t *testing.T) {
 		{"form", `<form action="https://a.example.jp/"></form>`, "https://a.example.jp/"},
 		{"button", `<button formaction="https://a.example.jp/">送信</button>`, "https://a.example.jp/"},
 		{"refresh", `<meta http-equiv="Refresh" content="0; URL='https://a.example.jp/'">`, "https://a.example.jp/"},
+		{"for Outlook only", `<!--[if mso]><v:roundrect href="https://a.example.jp/"></v:roundrect><![endif]-->`, "https://a.example.jp/"},
+		{"style sheet", `<link href="https://a.example.jp/a.css">`, ""},
 		{"SVG", `<svg><a xlink:href="https://a.example.jp/">x</a></svg>`, "https://a.example.jp/"},
 		{"bare", `<p>https://a.example.jp/ を見る</p>`, "https://a.example.jp/"},
 		{"image", `<img src="https://a.example.jp/x.png">`, ""},
@@ -209,6 +215,7 @@ func TestText(t *testing.T) {
 		{"IDN", "https://日本語.jp/a を", []string{"https://日本語.jp/a"}},
 		{"twice", "https://a.example.jp https://a.example.jp", []string{"https://a.example.jp"}},
 		{"two", "https://a.example.jp\nhttps://b.example.jp", []string{"https://a.example.jp", "https://b.example.jp"}},
+		{"an example of a server", "http://yourserver/", []string{"http://yourserver/"}},
 		{"mail is no link", "taro@www.example.jp", nil},
 		{"part of a word", "awww.example.jp", nil},
 	}

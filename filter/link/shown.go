@@ -41,7 +41,7 @@ func unturned(s string) string {
 // or "www." word, or of the whole text where that is a host and nothing else.
 // Words without a host claim nothing; neither does an address of mail.
 func claimed(shown string) (host string, ok bool) {
-	text := norm.NFKC.String(strings.NewReplacer("。", ".", "\u2024", ".").Replace(shown))
+	text := norm.NFKC.String(fullStops.Replace(shown))
 	if start, ok := newMarks(text).next(0); ok {
 		url := trimURL(text[start:urlEnd(text, start)])
 		if !strings.Contains(url, "://") {
@@ -56,6 +56,8 @@ func claimed(shown string) (host string, ok bool) {
 	t := parse("http://"+trimURL(text), target{})
 	return t.host, bareHost(t)
 }
+
+var fullStops = strings.NewReplacer("。", ".", "\u2024", ".")
 
 // words are endings that are a top-level domain and, more often, the
 // extension of a file or part of a name ("Node.js", "ASP.NET", "報告.zip").
@@ -79,6 +81,10 @@ func bareHost(t target) bool {
 
 // mismatch states that the text shows one site and the link goes to another.
 func (c *collector) mismatch(t target, shown string) {
+	if t.scheme == "mailto" {
+		c.otherMailbox(t, shown)
+		return
+	}
 	if !special[t.scheme] && t.scheme != "unc" || t.scheme == "file" && t.host == "" {
 		return
 	}
@@ -92,6 +98,24 @@ func (c *collector) mismatch(t target, shown string) {
 		return
 	}
 	c.state(finding.LinkMismatch, "shown", shown, "target", t.raw, "shown_site", site, "target_site", other, "redirect", redirect(t, site))
+}
+
+// otherMailbox states that the text shows one mail address and the link writes
+// to another site's.
+func (c *collector) otherMailbox(t target, shown string) {
+	site, other := mailSite(norm.NFKC.String(shown)), mailSite(unpercent(t.path))
+	if site != "" && other != "" && site != other {
+		c.state(finding.LinkMismatch, "shown", shown, "target", t.raw, "shown_site", site, "target_site", other, "redirect", "no")
+	}
+}
+
+// mailSite returns the site of a text that is a mail address and nothing else.
+func mailSite(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if at < 1 || strings.ContainsAny(s, " ,;<>") {
+		return ""
+	}
+	return Site(ascii(s[at+1:]))
 }
 
 func sameAddress(a, b string) bool {
@@ -147,8 +171,10 @@ func proofpoint(host, v string) string {
 	if host != "urldefense.proofpoint.com" {
 		return v
 	}
-	return unpercent(strings.NewReplacer("-", "%", "_", "/").Replace(v))
+	return unpercent(proofpointBytes.Replace(v))
 }
+
+var proofpointBytes = strings.NewReplacer("-", "%", "_", "/")
 
 // parameter returns one value of a query, decoded.
 func parameter(query, key string) string {

@@ -21,6 +21,9 @@ type target struct {
 	written, host string
 	path, query   string
 	slashes       string // what stood between scheme and host
+	// bare says that the address stood in text, where "http://server/" is
+	// an example more often than a link.
+	bare bool
 }
 
 // special are the schemes that have a host and take \ for /.
@@ -52,8 +55,13 @@ func parse(raw string, base target) target {
 // address and tabs and line ends within it are dropped.
 func strip(raw string) string {
 	raw = strings.TrimFunc(raw, func(r rune) bool { return r <= ' ' || r == '\u3000' || r == '\u00a0' })
-	return strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(raw)
+	if strings.ContainsAny(raw, "\t\n\r") {
+		raw = lineEnds.Replace(raw)
+	}
+	return raw
 }
+
+var lineEnds = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
 // cutScheme splits off the scheme, in lower case.
 func cutScheme(s string) (scheme, rest string, ok bool) {

@@ -35,7 +35,11 @@ func (c *collector) bareURL(url string) {
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
 	}
-	c.add(url, "")
+	if c.fresh(url, "") {
+		t := parse(url, target{})
+		t.bare = true
+		c.keep(t, "")
+	}
 }
 
 // marks remembers where each mark of a URL stands next, so that a text full
@@ -117,23 +121,23 @@ func schemeByte(c byte) bool {
 // or at the first character beyond ASCII, since Japanese text follows without
 // a blank. A host may begin beyond ASCII.
 func urlEnd(text string, start int) int {
-	host := strings.Index(text[start:], "://")
+	host := strings.Index(text[start:min(len(text), start+maxScheme+len("://"))], "://")
 	hostFrom := start
-	if host >= 0 && host < 20 {
+	if host >= 0 {
 		hostFrom = start + host + len("://")
 	}
 	international := hostFrom < len(text) && text[hostFrom] >= utf8.RuneSelf
-	for i, r := range text[start:] {
-		at := start + i
-		switch {
-		case at < hostFrom:
-		case r >= utf8.RuneSelf && (!international || strings.ContainsRune("\u3000。、」』）】〉》\uFF1E", r)):
+	for at := hostFrom; at < len(text); {
+		r, n := rune(text[at]), 1
+		if r >= utf8.RuneSelf {
+			if r, n = utf8.DecodeRuneInString(text[at:]); !international || strings.ContainsRune("\u3000。、」』）】〉》\uFF1E", r) {
+				return at
+			}
+		} else if r <= ' ' || strings.IndexByte("<>\"`{}|^\x7f", byte(r)) >= 0 {
 			return at
-		case r <= ' ', r == 0x7f, strings.ContainsRune("<>\"`{}|^", r):
-			return at
-		case r == '/' || r == '?':
-			international = false
 		}
+		international = international && r != '/' && r != '?'
+		at += n
 	}
 	return len(text)
 }
