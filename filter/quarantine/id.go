@@ -3,6 +3,7 @@ package quarantine
 import (
 	"encoding/binary"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -57,20 +58,11 @@ func wellFormed(s string) bool {
 	if len(s) != idLen || s[len(dayLayout)] != '-' {
 		return false
 	}
-	for i := len(dayLayout) + 1; i < idLen; i++ {
-		if !isDigit(s[i]) {
+	for i := range idDigits {
+		if strings.IndexByte(digits, s[len(dayLayout)+1+i]) < 0 {
 			return false
 		}
 	}
 	_, err := time.Parse(dayLayout, s[:len(dayLayout)])
 	return err == nil
-}
-
-func isDigit(c byte) bool {
-	for i := range len(digits) {
-		if digits[i] == c {
-			return true
-		}
-	}
-	return false
 }

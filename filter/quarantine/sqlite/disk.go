@@ -238,10 +238,28 @@ func (d *disk) open(folder *os.File, name string) (*os.File, int64, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1 {
-		return nil, 0, errors.Join(fmt.Errorf("%w: %s is not a file of its own", quarantine.ErrUnsafe, path), f.Close())
+	if err := own(st, path); err != nil {
+		return nil, 0, errors.Join(err, f.Close())
 	}
 	return f, st.Size, nil
+}
+
+// own refuses what is not a regular file with one name.
+func own(st unix.Stat_t, path string) error {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1 {
+		return fmt.Errorf("%w: %s is not a file of its own", quarantine.ErrUnsafe, path)
+	}
+	return nil
+}
+
+// size is the size of a file that open would open.
+func (d *disk) size(folder *os.File, name string) (int64, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(int(folder.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil {
+		return 0, &fs.PathError{Op: "stat", Path: filepath.Join(folder.Name(), name), Err: err}
+	}
+	return st.Size, own(st, name)
 }
 
 // read returns a whole file of at most most bytes.

@@ -232,15 +232,13 @@ func (s *Store) bytes(it quarantine.Item) ([]byte, error) {
 
 // lacks says what is plainly wrong with the kept file, "" when nothing is.
 func (s *Store) lacks(it quarantine.Item) string {
-	f, size, err := s.disk.open(s.disk.msg, string(it.ID))
+	size, err := s.disk.size(s.disk.msg, string(it.ID))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "the file is missing"
 	case err != nil:
 		return err.Error()
-	}
-	defer f.Close()
-	if size != it.Size {
+	case size != it.Size:
 		return fmt.Sprintf("the file has %d bytes, not %d", size, it.Size)
 	}
 	return ""

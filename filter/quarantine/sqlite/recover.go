@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -212,8 +211,8 @@ func (s *Store) beside(id quarantine.ID) (quarantine.Item, error) {
 
 // mend finishes removals and notes what is missing or cut.
 func (s *Store) mend(files map[quarantine.ID]found, rows map[quarantine.ID]listed) error {
-	for _, id := range slices.Sorted(maps.Keys(rows)) {
-		if err := s.mendRow(id, files[id], rows[id]); err != nil {
+	for id, l := range rows {
+		if err := s.mendRow(id, files[id], l); err != nil {
 			return err
 		}
 	}
