@@ -105,27 +105,26 @@ func queueID(msg *mail.Message) string {
 
 // ask has the handler decide, but waits for it no longer than allowed. A
 // handler that is late keeps the message's bytes until it returns; its answer
-// goes nowhere.
+// goes nowhere, even if it comes in the same moment: it may have been given in
+// a hurry because ctx ended.
 func (s *Server) ask(msg *mail.Message, release func()) mail.Reply {
 	ctx, cancel := context.WithTimeout(s.base, s.cfg.MessageTimeout)
+	defer cancel()
 	answer := make(chan mail.Reply, 1)
 	s.running.Go(func() {
-		defer cancel()
 		defer release()
 		answer <- s.guarded(ctx, msg)
 	})
+	var r mail.Reply
 	select {
-	case r := <-answer:
-		return r
+	case r = <-answer:
 	case <-ctx.Done():
 	}
-	select {
-	case r := <-answer: // in time, and the context ended because of it
-		return r
-	default:
+	if ctx.Err() != nil {
 		s.cfg.Note(NoteLate, map[string]any{"queue_id": msg.QueueID, "after": s.cfg.MessageTimeout.String()})
 		return mail.Reply{}
 	}
+	return r
 }
 
 // guarded turns a panic of the handler into a reply that makes the mail wait.

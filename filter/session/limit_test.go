@@ -243,7 +243,11 @@ func TestRogueIsCutOff(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, addr, n := serve(t, Config{ReadTimeout: 50 * time.Millisecond, IdleTimeout: 80 * time.Millisecond}, accept)
+			cfg := Config{}
+			if tt.note == NoteTimeout {
+				cfg = Config{ReadTimeout: 50 * time.Millisecond, IdleTimeout: 80 * time.Millisecond}
+			}
+			s, addr, n := serve(t, cfg, accept)
 			conn := raw(t, addr)
 			io.WriteString(conn, tt.bytes)
 			replies, _ := io.ReadAll(conn) // a reset is as good as an end

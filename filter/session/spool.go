@@ -12,10 +12,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPooled is the largest buffer that is kept for the next message.
-const maxPooled = 128 << 10
+// contentSizes are the sizes of buffers that are kept for the next message. Most
+// mail fits the first two; the last holds what may stay in memory by default.
+var contentSizes = [...]int{8 << 10, 64 << 10, 256 << 10, 1<<20 + 8<<10}
 
-var contents = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+var contents [len(contentSizes)]sync.Pool
+
+// newBuffer returns an empty buffer with room for n bytes.
+func newBuffer(n int) []byte {
+	for i, size := range contentSizes {
+		if n > size {
+			continue
+		}
+		if b, ok := contents[i].Get().(*[]byte); ok {
+			return *b
+		}
+		return make([]byte, 0, size)
+	}
+	return make([]byte, 0, n+n/2)
+}
+
+// recycle keeps a buffer for the next message.
+func recycle(b []byte) {
+	for i, size := range contentSizes {
+		if cap(b) == size {
+			b = b[:0]
+			contents[i].Put(&b)
+		}
+	}
+}
 
 // content keeps the bytes of one message: in memory first, in an unlinked file
 // when they grow or memory is short.
@@ -35,9 +60,20 @@ type content struct {
 
 func newContent(s *Server) *content {
 	c := &content{dir: s.cfg.SpoolDir, over: s.cfg.SpoolOver, memory: &s.memory, most: s.cfg.MaxMemory}
-	c.mem = *contents.Get().(*[]byte)
-	c.account()
+	c.reserve(1)
 	return c
+}
+
+// reserve makes room for n more bytes in memory.
+func (c *content) reserve(n int) {
+	need := len(c.mem) + n
+	if need <= cap(c.mem) {
+		return
+	}
+	larger := append(newBuffer(need), c.mem...)
+	recycle(c.mem)
+	c.mem = larger
+	c.account()
 }
 
 // account brings the common count up to what mem holds now.
@@ -50,10 +86,10 @@ func (c *content) account() {
 // looked at again.
 func (c *content) header(parts ...[]byte) {
 	for _, p := range parts {
+		c.reserve(len(p))
 		c.mem = append(c.mem, p...)
 		c.size += int64(len(p))
 	}
-	c.account()
 }
 
 // body appends to the body.
@@ -67,8 +103,8 @@ func (c *content) body(p []byte) error {
 	if c.file != nil {
 		return c.append(p)
 	}
+	c.reserve(len(p))
 	c.mem = append(c.mem, p...)
-	c.account()
 	return nil
 }
 
@@ -149,10 +185,7 @@ func (c *content) release() {
 }
 
 func (c *content) dropMemory() {
-	if c.mem != nil && cap(c.mem) <= maxPooled {
-		mem := c.mem[:0]
-		contents.Put(&mem)
-	}
+	recycle(c.mem)
 	c.mem = nil
 	c.account()
 }
