@@ -135,15 +135,18 @@ func (b *Budget) Enter(path string, depth int) error {
 // ErrExceeded where a limit cut it short, or r's own error. packed < 0 means
 // unknown and skips the ratio.
 func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
-	var out []byte
-	chunk := make([]byte, 32<<10)
+	out := make([]byte, 0, readStart)
 	for {
-		n, err := r.Read(chunk)
+		if len(out) == cap(out) {
+			out = append(out, 0)[:len(out)]
+		}
+		// A short step, so that little is read beyond a limit.
+		n, err := r.Read(out[len(out):min(cap(out), len(out)+readStep)])
 		if n > 0 {
 			if e := b.grow(path, int64(len(out)), int64(n), packed); e != nil {
 				return out, e
 			}
-			out = append(out, chunk[:n]...)
+			out = out[:len(out)+n]
 		}
 		if err == io.EOF {
 			return out, nil
@@ -153,6 +156,13 @@ func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
 		}
 	}
 }
+
+// Read begins small, since most members are, and takes at most one step
+// between two looks at the limits.
+const (
+	readStart = 4 << 10
+	readStep  = 64 << 10
+)
 
 func (b *Budget) grow(path string, have, n, packed int64) error {
 	if err := b.Spend(path, n); err != nil {
