@@ -22,7 +22,7 @@ const (
 // allotShare is how many bytes of dictionary cost as much as one decoded byte:
 // clearing memory is that much faster than unpacking. Without it twenty
 // thousand tiny members could each ask for the largest dictionary.
-const allotShare = 16
+const allotShare = 4
 
 // allot accounts for the memory that a decoder is about to ask for.
 func (m *members) allot(n int64) error {
