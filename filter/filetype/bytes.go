@@ -58,9 +58,14 @@ func head(b []byte, n int) []byte { return b[:min(n, len(b))] }
 // tail returns at most the last n bytes.
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
 
+// searched is how far into a file a container is looked for behind other
+// data: 7-Zip looks no further, other programs less.
+const searched = 8 << 20
+
 // embedded returns the offset of mark in b, -1 if there is none. It looks for
 // the mark's byte at pin, the rarest one, so that common bytes cost nothing.
 func embedded(b []byte, mark string, pin int) int {
+	b = head(b, searched)
 	for from := pin; from < len(b); {
 		i := bytes.IndexByte(b[from:], mark[pin])
 		if i < 0 {
