@@ -57,7 +57,7 @@ func repeated(piece string) string { return strings.Repeat(piece, (1<<20)/len(pi
 // could think of. The bound is wide enough for a slow machine under load and far
 // below what a square or worse would take.
 func TestFlatCost(t *testing.T) {
-	const bound = 3 * time.Second
+	const bound = 10 * time.Second
 	multi := "Content-Type: multipart/mixed; boundary=b\n\n"
 	tests := []struct {
 		name string

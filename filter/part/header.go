@@ -21,6 +21,8 @@ type header struct {
 	bodies []int
 	// odd says what was repaired, as the evidence of mime.malformed states it.
 	odd []string
+	// parsed are the parameters read so far, by field name.
+	parsed map[string][][]param
 }
 
 // maxJunk is how many lines without a colon are crossed in search of a further

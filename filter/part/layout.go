@@ -30,7 +30,11 @@ func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
 	for _, v := range values {
 		kind := mediaType(unfold(v))
 		multi := strings.Contains(kind, "multipart") || strings.HasPrefix(looseType(v), "multipart")
-		found := w.occurring(boundaries(v), body)
+		one := h
+		if len(values) > 1 {
+			one = &header{fields: []field{{"content-type", v}}}
+		}
+		found := w.occurring(boundaries(one), body)
 		switch {
 		case multi && len(found) == 0:
 			l := w.guessed(h, body)
@@ -50,15 +54,15 @@ func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
 }
 
 // boundaries are the values that a Content-Type's boundary can be taken to have.
-func boundaries(value []byte) []string {
-	if !bytes.Contains(bytes.ToLower(value), []byte("boundary")) {
+func boundaries(h *header) []string {
+	if !bytes.Contains(bytes.ToLower(h.first("content-type")), []byte("boundary")) {
 		return nil
 	}
 	n := names{e: &entity.Entity{}}
-	n.from([][]byte{value}, "boundary")
+	n.from(h.params("content-type"), "boundary")
 	var out []string
 	for _, n := range n.e.Names {
-		for _, b := range [...]string{strings.TrimRight(n.Text, padding7), strings.Trim(n.Text, padding7), cutNUL(n.Text)} {
+		for _, b := range [...]string{strings.TrimRight(n.Text, padding7), strings.Trim(n.Text, padding7), strings.TrimRight(cutNUL(n.Text), padding7)} {
 			if len(b) <= maxBoundary && !slices.Contains(out, b) {
 				out = append(out, b)
 			}
@@ -153,7 +157,7 @@ func emptyDelimiter(b []byte) bool {
 	line, next := lineAt(b, 0, len(b))
 	after, _ := lineAt(b, next, len(b))
 	_, _, ok := splitField(after)
-	return string(line) == "--" && ok
+	return string(bytes.TrimRight(line, padding7)) == "--" && ok
 }
 
 // guessed is the layout of a multipart without a boundary that occurs: split at
@@ -173,7 +177,7 @@ func (w *walker) guessed(h *header, body []byte) layout {
 		pos = next
 	}
 	if list, _ := transfer(h); list[0] != identity {
-		if all := boundaries(h.first("content-type")); len(all) > 0 {
+		if all := boundaries(h); len(all) > 0 {
 			return layout{true, all[0]} // the delimiters may be under the encoding
 		}
 	}

@@ -66,7 +66,7 @@ func (w *walker) entity(l *leaf) *entity.Entity {
 	if len(kind) == 0 && l.digest {
 		e.MediaType = "message/rfc822" // RFC 2046 §5.1.5
 	}
-	e.Charset = parameter(kind, "charset")
+	e.Charset = l.h.parameter("charset")
 	disposition, _, _ := strings.Cut(stripComments(unfold(l.h.first("content-disposition"))), ";")
 	e.Disposition, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(disposition)), " ")
 	e.ContentID = strings.Trim(unfold(l.h.first("content-id")), "<> ")
@@ -79,22 +79,21 @@ func (w *walker) entity(l *leaf) *entity.Entity {
 	switch e.MediaType {
 	case "message/partial":
 		e.Unread = true
-		w.note(finding.MimePartial, l.path, parameter(kind, "number")+" of "+parameter(kind, "total"))
+		w.note(finding.MimePartial, l.path, l.h.parameter("number")+" of "+l.h.parameter("total"))
 	case "message/external-body":
 		w.note(finding.MimeExternal, l.path, unfold(kind))
 	}
 	return e
 }
 
-// parameter is the plain value of one parameter, lower case.
-func parameter(value []byte, key string) string {
-	if len(value) == 0 {
-		return ""
-	}
-	for _, p := range parseParams(unfold(value), true) {
-		if (p.key == key || p.key == key+"*") && len(p.vals) > 0 {
-			_, v := splitCharset(p.vals[0])
-			return strings.ToLower(strings.ToValidUTF8(v, "\uFFFD"))
+// parameter is the plain value of one parameter of Content-Type, lower case.
+func (h *header) parameter(key string) string {
+	for _, params := range h.params("content-type") {
+		for _, p := range params {
+			if (p.key == key || p.key == key+"*") && len(p.vals) > 0 {
+				_, v := splitCharset(p.vals[0])
+				return strings.ToLower(strings.ToValidUTF8(v, "\uFFFD"))
+			}
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package part
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,12 +24,13 @@ type names struct {
 // most show first.
 func fileNames(h *header, e *entity.Entity) (over bool) {
 	n := names{e: e}
-	n.from(h.all("content-disposition"), "filename")
-	n.from(h.all("content-type"), "name")
+	disposition, kind := h.params("content-disposition"), h.params("content-type")
+	n.from(disposition, "filename")
+	n.from(kind, "name")
 	// The other key of each field: rare, and honoured by some.
-	n.from(h.all("content-type"), "filename")
+	n.from(kind, "filename")
 	if e.Disposition != "form-data" {
-		n.from(h.all("content-disposition"), "name")
+		n.from(disposition, "name")
 	}
 	if len(e.Names) == 0 {
 		n.borrowed(h)
@@ -36,26 +38,53 @@ func fileNames(h *header, e *entity.Entity) (over bool) {
 	return n.over
 }
 
-// from reads key out of every value of a field, in every reading of its text.
-func (n *names) from(values [][]byte, key string) {
+// from reads key out of every reading of a field.
+func (n *names) from(readings [][]param, key string) {
+	for _, params := range readings {
+		n.params(params, key)
+	}
+}
+
+// params are the parameters of all fields of a name, once for each reading of
+// each field's text, and once with the fields joined.
+func (h *header) params(name string) [][]param {
+	if known, ok := h.parsed[name]; ok {
+		return known
+	}
+	var out [][]param
 	var joined []param
+	values := h.all(name)
 	for _, v := range values {
 		for i, text := range texts(v) {
-			for _, wide := range [...]bool{true, false} {
-				if !wide && plainASCII(text) {
-					continue
-				}
-				params := parseParams(text, wide)
-				if i == 0 && wide {
-					joined = append(joined, params...)
-				}
-				n.params(params, key)
+			params := parseParams(text, true)
+			out = append(out, params)
+			if i == 0 && len(values) > 1 {
+				joined = append(joined, params...)
+			}
+			if !plainASCII(text) {
+				out = append(out, bytewise(text))
 			}
 		}
 	}
 	if len(values) > 1 {
-		n.params(joined, key)
+		out = append(out, joined)
 	}
+	if h.parsed == nil {
+		h.parsed = map[string][][]param{}
+	}
+	h.parsed[name] = out
+	return out
+}
+
+// bytewise are the parameters as a reader sees them that knows no two-byte
+// characters. Values that the cut left in shreds are no names: an honest name in
+// raw ISO-2022-JP would make them too.
+func bytewise(text string) []param {
+	params := parseParams(text, false)
+	for i, p := range params {
+		params[i].vals = slices.DeleteFunc(p.vals, func(v string) bool { return strings.ContainsAny(v, "\x1b\"") })
+	}
+	return params
 }
 
 // texts are the readings of a field's text: unfolded by the standard, folds

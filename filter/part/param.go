@@ -132,7 +132,7 @@ func (r *paramReader) value(key string, i int) int {
 	if i < len(r.s) && r.s[i] == '"' {
 		text, closed := r.quoted(i)
 		next = r.until(closed, ";")
-		p.vals = quotedValues(text, strings.Trim(r.s[closed:next], " \t"))
+		p.vals = r.quotedValues(text, strings.Trim(r.s[closed:next], " \t"))
 	} else {
 		next = r.until(i, ";")
 		p.vals = bareValues(strings.Trim(r.s[i:next], " \t"))
@@ -143,17 +143,18 @@ func (r *paramReader) value(key string, i int) int {
 }
 
 // quotedValues are the readings of a quoted string with after behind it.
-func quotedValues(text, after string) []string {
-	vals := []string{unescape(text)}
-	if strings.IndexByte(text, '\\') >= 0 {
+func (r *paramReader) quotedValues(text, after string) []string {
+	plain := r.unescape(text)
+	vals := []string{plain}
+	if plain != text {
 		vals = append(vals, text)
 	}
 	if after != "" {
-		vals = append(vals, unescape(text)+unquote(after), "\""+text+"\""+after)
+		vals = append(vals, plain+unquote(after), "\""+text+"\""+after)
 	}
-	for _, cut := range [...]string{"\"", ";"} {
-		if head, _, ok := strings.Cut(text, cut); ok && head != "" {
-			vals = append(vals, head)
+	for _, cut := range [...]byte{'"', ';'} {
+		if i := r.indexByte(text, cut); i > 0 {
+			vals = append(vals, text[:i])
 		}
 	}
 	return vals
@@ -248,6 +249,36 @@ func cleanKey(s string) string {
 }
 
 func unquote(s string) string { return unescape(strings.ReplaceAll(s, "\"", "")) }
+
+// unescape undoes quoted-pairs, but for a backslash that is the second byte of a
+// character.
+func (r *paramReader) unescape(s string) string {
+	if !r.wide || plainASCII(s) {
+		return unescape(s)
+	}
+	in := paramReader{s: s, wide: true}
+	var out strings.Builder
+	for i := 0; i < len(s); {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		n := in.width(i)
+		out.WriteString(s[i : i+n])
+		i += n
+	}
+	return out.String()
+}
+
+// indexByte finds c where it is a character of its own.
+func (r *paramReader) indexByte(s string, c byte) int {
+	in := paramReader{s: s, wide: r.wide}
+	for i := 0; i < len(s); i += in.width(i) {
+		if s[i] == c {
+			return i
+		}
+	}
+	return -1
+}
 
 // unescape undoes quoted-pairs (RFC 5322 §3.2.1).
 func unescape(s string) string {
