@@ -9,6 +9,7 @@ package budget
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 )
 
@@ -138,7 +139,7 @@ func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
 	out := make([]byte, 0, readStart)
 	for {
 		if len(out) == cap(out) {
-			out = append(out, 0)[:len(out)]
+			out = wider(out)
 		}
 		// A short step, so that little is read beyond a limit.
 		n, err := r.Read(out[len(out):min(cap(out), len(out)+readStep)])
@@ -157,11 +158,20 @@ func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
 	}
 }
 
+// wider gives out more room: twice while that is cheap, then as append does.
+func wider(out []byte) []byte {
+	if len(out) < readDouble {
+		return slices.Grow(out, len(out))
+	}
+	return append(out, 0)[:len(out)]
+}
+
 // Read begins small, since most members are, and takes at most one step
 // between two looks at the limits.
 const (
-	readStart = 4 << 10
-	readStep  = 64 << 10
+	readStart  = 4 << 10
+	readStep   = 64 << 10
+	readDouble = 16 << 20
 )
 
 func (b *Budget) grow(path string, have, n, packed int64) error {
