@@ -99,8 +99,11 @@ func (a *lzh) find(from int) *lzhHeader {
 
 // after finds the header that follows the member of h.
 func (a *lzh) after(h *lzhHeader) *lzhHeader {
-	if !h.whole(a.b) {
+	switch {
+	case !h.whole(a.b):
 		return a.search(h.data, "member larger than the archive")
+	case len(h.faults) > 0: // its size may be the lie
+		return a.search(h.data, "faulty header")
 	}
 	end := h.data + int(h.packed)
 	if next := parseLZH(a.b, end); next != nil {
@@ -227,7 +230,7 @@ func (a *lzh) checksum(e *entity.Entity, h *lzhHeader, body []byte) bool {
 // packed data are left, also what comes of all of them.
 func (a *lzh) decode(e *entity.Entity, h *lzhHeader, m lzhMethod) {
 	packed := h.content(a.b)
-	r := &lzhReader{w: newLZHWindow(m.dict, m.history), dec: m.decoder(packed), left: min(h.size, lzhNoEnd)}
+	r := &lzhReader{w: newLZHWindow(m.dict, h.size, m.history), dec: m.decoder(packed), left: min(h.size, lzhNoEnd)}
 	body, err := a.bud.Read(e.Path, r, int64(len(packed)))
 	switch {
 	case errors.Is(err, budget.ErrExceeded):

@@ -31,7 +31,9 @@ func (d *lzhBlock) fill(w *lzhWindow) error {
 			return d.fault()
 		}
 		d.left--
-		d.in.fill()
+		if d.in.n < lzhMaxLen {
+			d.in.fill()
+		}
 		s := d.symbols.next(&d.in)
 		if uint(s) < 256 && !d.in.short() {
 			w.put(byte(s))

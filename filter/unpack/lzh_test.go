@@ -132,6 +132,9 @@ func TestLZHFindings(t *testing.T) {
 		{"junk between members", archive(memo, []byte("junk junk junk"), inner), []string{"memo.txt", "form.exe"}, []finding.Kind{finding.ContainerHidden}},
 		{"a member said to hold the next", archive(many), []string{"big.bin", "form.exe"}, []finding.Kind{finding.ContainerBroken, finding.ContainerHidden}},
 
+		{"a faulty header said to hold the next", append([]byte("MZ stub"), archive(changed(level0("-lh0-", "x", len(inner), len(inner), inner), 15), inner)...), []string{"x", "form.exe"},
+			[]finding.Kind{finding.ContainerPrefix, finding.ContainerBroken, finding.ContainerHidden}},
+
 		{"unknown method", archive(append(level0("-lh9-", "a.exe", 3, 9, nil), "abc"...)), []string{"a.exe"}, []finding.Kind{finding.ContainerMethod}},
 		{"directory with content", archive(append(level0("-lhd-", "a.exe", 2, 2, []byte("MZ")), "MZ"...)), []string{"a.exe"}, []finding.Kind{finding.ContainerConflict}},
 		{"stored bytes beyond the size", archive(append(level0("-lh0-", "a.exe", 5, 2, []byte("hello")), "hello"...)), []string{"a.exe", "a.exe"}, []finding.Kind{finding.ContainerConflict}},

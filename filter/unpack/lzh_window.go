@@ -5,8 +5,12 @@ import "io"
 // lzhMaxRun is more than any method adds to its output at one step.
 const lzhMaxRun = 1024
 
-// lzhOut is how much is decoded between two moves of the window.
-const lzhOut = 64 << 10
+// lzhOut is how much is decoded between two moves of the window; a member said
+// to be small makes do with less.
+const (
+	lzhOut      = 64 << 10
+	lzhOutLeast = 16 << 10
+)
 
 // lzhWindow is what a decoder writes to and copies from: the last bytes out,
 // then those that were not handed on yet.
@@ -18,8 +22,10 @@ type lzhWindow struct {
 	stop  int // where the decoder may end its turn
 }
 
-func newLZHWindow(dict int, history func([]byte)) *lzhWindow {
-	w := &lzhWindow{buf: make([]byte, dict+lzhOut+lzhMaxRun), dict: dict, pos: dict, taken: dict}
+// newLZHWindow makes a window for a member said to have size bytes.
+func newLZHWindow(dict int, size int64, history func([]byte)) *lzhWindow {
+	out := int(min(max(size, lzhOutLeast), lzhOut))
+	w := &lzhWindow{buf: make([]byte, dict+out+lzhMaxRun), dict: dict, pos: dict, taken: dict}
 	history(w.buf[:dict])
 	return w
 }
@@ -54,8 +60,11 @@ func (w *lzhWindow) slide(left int64) {
 
 // blankLZH is the history of most methods: blanks.
 func blankLZH(b []byte) {
-	for i := range b {
-		b[i] = ' '
+	if len(b) > 0 {
+		b[0] = ' '
+	}
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 
