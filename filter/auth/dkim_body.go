@@ -61,12 +61,16 @@ func (h *bodyHasher) line(line []byte, simple bool) {
 		h.write(emptyLines[:2*n])
 		h.pending -= n
 	}
-	if simple || !hasBlankRun(line) {
-		h.write(line)
-	} else {
+	switch {
+	case !simple && hasBlankRun(line):
 		h.squeezed(line)
+		h.write(emptyLines[:2])
+	case len(h.buffer)+len(line)+2 <= cap(h.buffer):
+		h.buffer = append(append(h.buffer, line...), '\r', '\n')
+	default:
+		h.write(line)
+		h.write(emptyLines[:2])
 	}
-	h.write(emptyLines[:2])
 }
 
 // content is a line without its end.
@@ -95,6 +99,15 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // hasBlankRun says that a line has blanks for relaxed form to change.
 func hasBlankRun(line []byte) bool {
+	const short = 16 // below it two calls cost more than a loop
+	if len(line) < short {
+		for i, c := range line {
+			if c == '\t' || c == ' ' && i > 0 && line[i-1] == ' ' {
+				return true
+			}
+		}
+		return false
+	}
 	return bytes.IndexByte(line, '\t') >= 0 || bytes.Contains(line, []byte("  "))
 }
 

@@ -161,3 +161,19 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+// The forms are those that cost most for their length.
+func BenchmarkBody(b *testing.B) {
+	for name, line := range map[string]string{
+		"text": "The quick brown fox jumps over the lazy dog.\r\n", "empty": "\r\n", "blank": " \r\n", "short": "a\n", "runs": "a  b\tc ",
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := []byte(strings.Repeat(line, 1<<20/len(line)) + "x")
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				hashBody(body, false)
+			}
+		})
+	}
+}
