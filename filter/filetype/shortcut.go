@@ -3,24 +3,24 @@ package filetype
 var shortcuts = []Type{
 	// MS-SHLLINK §2.1: size of the header, then the class of links.
 	{Name: "lnk", Runs: true, Match: starts("L\x00\x00\x00\x01\x14\x02\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00F")},
-	textual("url", runs, lineStarts("[internetshortcut")),
+	textual("url", runs, section("[internetshortcut")),
 	textual("scf", runs, isSCF),
 	textual("library-ms", runs, tells("<librarydescription")),
 	textual("search-ms", runs, tells("<persistedquery", "<searchconnectordescription")),
 	textual("settingcontent-ms", runs, tells("<pcsettings", "<searchablecontent")),
-	textual("desktop", runs, lineStarts("[desktop entry]")),
+	textual("desktop", runs, section("[desktop entry]")),
 	{Name: "webloc", Runs: true, Match: isWebloc},
-	textual("theme", runs, lineStarts("[theme]")),
+	textual("theme", runs, section("[theme]")),
 	textual("iqy", runs, begins("web\r\n1\r\nhttp", "web\n1\nhttp", "web\r\n1\r\n[", "web\n1\n[")),
 	textual("jnlp", runs, tells("<jnlp ", "<jnlp>")),
 	textual("msc", runs, tells("<mmc_consolefile")),
-	textual("rdp", runs, lineStarts("full address:s:")),
-	textual("folder-settings", runs, lineStarts("[.shellclassinfo]")),
+	textual("rdp", runs, section("full address:s:")),
+	textual("folder-settings", runs, section("[.shellclassinfo]")),
 }
 
 // isSCF matches a shell command file by its section and one of its keys.
 func isSCF(text []byte) bool {
-	return (at(text, 0, "[shell]") || holdsAny(text, []string{"\n[shell]"})) && holdsAny(text, []string{"iconfile", "command="})
+	return section("[shell]")(text) && holdsAny(text, []string{"iconfile", "command="})
 }
 
 // isWebloc matches a property list whose only use is a URL.

@@ -140,12 +140,28 @@ func tells(marks ...string) func([]byte) bool {
 	return func(text []byte) bool { return holdsAny(text, marks) }
 }
 
-// lineStarts returns a matcher of texts with a line near the start that begins
-// with mark.
-func lineStarts(mark string) func([]byte) bool {
+// section returns a matcher of settings files with a line that begins with
+// mark, after no other lines than settings files have: a mail that quotes one
+// has prose before it.
+func section(mark string) func([]byte) bool {
 	return func(text []byte) bool {
-		return at(text, 0, mark) || holdsAny(text, []string{"\n" + mark, "\r" + mark})
+		for line := range bytes.Lines(text) {
+			line = bytes.TrimSpace(line)
+			if at(line, 0, mark) {
+				return true
+			}
+			if !setting(line) {
+				return false
+			}
+		}
+		return false
 	}
+}
+
+// setting says that a line is blank, a comment, a section or a key's value.
+func setting(line []byte) bool {
+	return len(line) == 0 || line[0] == ';' || line[0] == '#' || line[0] == '[' || bytes.IndexByte(line, '=') > 0 ||
+		bytes.Count(line, []byte(":")) >= 2
 }
 
 func holdsAny(text []byte, marks []string) bool {
