@@ -136,7 +136,7 @@ type DMARC struct {
 func (c *Checker) Check(ctx context.Context, q Query) Results {
 	if q.Authenticated {
 		const why = "the client logged in"
-		return Results{SPF: SPF{Result: None, Reason: why}, DMARC: DMARC{Result: None, Reason: why}}
+		return Results{SPF: SPF{Result: None, Reason: why}, DKIM: []Signature{}, DMARC: DMARC{Result: None, Reason: why}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

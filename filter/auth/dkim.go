@@ -15,7 +15,7 @@ const maxSignatures = 8
 func (c *Checker) dkim(ctx context.Context, head header, authors []string) []Signature {
 	found := signatureFields(head)
 	if len(found) == 0 {
-		return nil
+		return []Signature{} // a list in the JSON of scan, too
 	}
 	if head.excess != "" {
 		return []Signature{{Result: PermError, Reason: head.excess}}
