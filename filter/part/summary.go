@@ -29,6 +29,13 @@ const mostAddresses = 1000
 // mostAngles bounds the bracketed addresses of one mailbox, which has one.
 const mostAngles = 8
 
+// ReadHeader reads the header of raw alone: what Walk returns, without the cost
+// of its parts.
+func ReadHeader(raw []byte) Header {
+	h := readHeader(raw, 0, len(raw), func([]byte) bool { return false })
+	return summary(&h)
+}
+
 func summary(h *header) Header {
 	return Header{
 		Subject:    shownText(h.first("subject")),
