@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/ulikunitz/xz/lzma"
+
+	"sekisho/filter/budget"
 )
 
 // What a decoder may keep in memory. A stream that asks for more is named, not
@@ -17,16 +19,62 @@ const (
 	zstdMemory    = 64 << 20
 	bzip2Memory   = 4 << 20
 	xzHeadSize    = 12 + 1024 // stream header and the longest block header
+	zstdHeadSize  = 18        // the longest frame header
 )
 
 // allotShare is how many bytes of dictionary cost as much as one decoded byte:
 // clearing memory is that much faster than unpacking. Without it twenty
-// thousand tiny members could each ask for the largest dictionary.
-const allotShare = 4
+// thousand tiny members could each ask for the largest dictionary. What is
+// under allotFree costs no more than any member does.
+const (
+	allotShare = 4
+	allotFree  = 4 << 20
+)
 
-// allot accounts for the memory that a decoder is about to ask for.
+// allot accounts for the memory that a decoder is about to ask for, and
+// refuses what would pass the limit.
 func (m *members) allot(n int64) error {
-	return m.bud.Spend(m.of.Path, n/allotShare)
+	cost := max(n-allotFree, 0) / allotShare
+	if m.bud.Bytes()+cost > m.bud.Limits().Bytes {
+		return m.bud.Exceed(budget.Bytes, m.of.Path)
+	}
+	return m.bud.Spend(m.of.Path, cost)
+}
+
+// zstdNeeds returns the window of the first frame (RFC 8878 §3.1.1.1); a
+// frame that is to be skipped needs none.
+func zstdNeeds(b []byte) int64 {
+	const single = 1 << 5
+	if len(b) < 6 || string(b[:4]) != "\x28\xb5\x2f\xfd" {
+		return 0
+	}
+	if b[4]&single != 0 {
+		return zstdContent(b)
+	}
+	base := int64(1) << (10 + b[5]>>3)
+	return min(base+base/8*int64(b[5]&7), zstdWindow)
+}
+
+// zstdContent returns the size of the content of a frame that is its own
+// window (RFC 8878 §3.1.1.1.4). Eight bytes of it mean more than we lend.
+func zstdContent(b []byte) int64 {
+	at := 5 + [4]int{0, 1, 2, 4}[b[4]&3] // behind the dictionary's number
+	switch width := b[4] >> 6; {
+	case width == 0 && at < len(b):
+		return int64(b[at])
+	case width == 1 && at+2 <= len(b):
+		return int64(u16(b[at:])) + 256
+	case width == 2 && at+4 <= len(b):
+		return min(int64(u32(b[at:])), zstdWindow)
+	}
+	return zstdWindow
+}
+
+// head returns what is next in in, up to n bytes, and leaves it there.
+func head(in *bytes.Reader, n int) []byte {
+	b := make([]byte, min(in.Len(), n))
+	_, _ = in.ReadAt(b, in.Size()-int64(in.Len())) // within its size
+	return b
 }
 
 // openLZMA opens a raw LZMA stream; size is -1 where an end mark ends it.

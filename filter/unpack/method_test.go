@@ -190,6 +190,29 @@ func TestGreedyDictionaries(t *testing.T) {
 	}
 }
 
+func TestZstdNeeds(t *testing.T) {
+	tests := []struct {
+		name, in string
+		want     int64
+	}{
+		{"one kilobyte", "\x28\xb5\x2f\xfd\x00\x00", 1 << 10},
+		{"with a fraction", "\x28\xb5\x2f\xfd\x00\x0c", 3 << 10},
+		{"more than we lend", "\x28\xb5\x2f\xfd\x00\xff", zstdWindow},
+		{"single segment of seven bytes", "\x28\xb5\x2f\xfd\x20\x07", 7},
+		{"single segment of 300 bytes, with a dictionary's number", "\x28\xb5\x2f\xfd\x61\x09\x2c\x00", 300},
+		{"single segment without end", "\x28\xb5\x2f\xfd\xe0\xff", zstdWindow},
+		{"a frame to skip", "\x50\x2a\x4d\x18\x00\x00", 0},
+		{"cut", "\x28\xb5", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := zstdNeeds([]byte(tt.in)); got != tt.want {
+				t.Errorf("zstdNeeds(%x) = %d, want %d", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
 // TestManyDictionaries: twenty thousand members may not each ask for 64 MB.
 func TestManyDictionaries(t *testing.T) {
 	alone := written(t, "", asLZMA)

@@ -102,8 +102,8 @@ func openZipXz(z *zipReader, in *bytes.Reader, _ zipClaim) (io.Reader, error) {
 }
 
 // newZstd opens a zstd stream with its window held down.
-func newZstd(m *members, in io.Reader) (io.Reader, error) {
-	if err := m.allot(zstdWindow); err != nil {
+func newZstd(m *members, in *bytes.Reader) (io.Reader, error) {
+	if err := m.allot(zstdNeeds(head(in, zstdHeadSize))); err != nil {
 		return nil, err
 	}
 	return zstd.NewReader(in, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(zstdMemory),
@@ -112,9 +112,7 @@ func newZstd(m *members, in io.Reader) (io.Reader, error) {
 
 // newXz opens an xz stream after a look at the dictionary it asks for.
 func newXz(m *members, in *bytes.Reader) (io.Reader, error) {
-	head := make([]byte, min(in.Len(), xzHeadSize))
-	_, _ = in.ReadAt(head, in.Size()-int64(in.Len())) // within its size
-	dict, ok := xzDictionary(head)
+	dict, ok := xzDictionary(head(in, xzHeadSize))
 	if !ok || dict > maxDictionary {
 		return nil, errMethod
 	}
