@@ -40,7 +40,7 @@ var archives = []Type{
 func boxed(b []byte) bool {
 	return isTar(b) || isOLE(b) || isDisk(b) || isText(b) && isText(tail(b, sampled)) ||
 		starts("PK\x03\x04", "Rar!\x1a\x07", "7z\xbc\xaf\x27\x1c", "MSCF", "!<arch>\n", "070701", "070707",
-			"MSWIM\x00", "xar!", "!BDN", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ")(b) || lzhStart(b)
+			"MSWIM\x00", "xar!", "!BDN", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "\x78\x9f\x3e\x22")(b) || lzhStart(b)
 }
 
 func isRAR(b []byte) bool {

@@ -17,16 +17,20 @@ var documents = []Type{
 }
 
 // isPDF matches a header within the first 1,024 bytes, as readers accept it
-// (ISO 32000-1 annex H.3, note 13).
+// (ISO 32000-1 annex H.3, note 13); one within a container's first member is
+// that member's.
 func isPDF(b []byte) bool {
+	if at(b, 0, "%PDF-") {
+		return true
+	}
 	area := head(b, 1024)
 	for {
 		i := bytes.Index(area, []byte("%PDF-"))
 		if i < 0 {
 			return false
 		}
-		if at(b, 0, "%PDF-") || len(area) > i+5 && area[i+5] >= '0' && area[i+5] <= '9' && !quoted(b) {
-			return true
+		if len(area) > i+5 && area[i+5] >= '0' && area[i+5] <= '9' {
+			return !quoted(b) && !boxed(b)
 		}
 		area = area[i+5:]
 	}

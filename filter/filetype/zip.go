@@ -20,8 +20,7 @@ const (
 )
 
 // isZIP matches local headers at the start, and an end record at the end of
-// anything. One inside a container, or one that ends before the file does
-// behind a PDF's own end, is a member.
+// anything. One inside a container, or before a PDF's own end, is a member.
 func isZIP(b []byte) bool {
 	if at(b, 0, "PK\x03\x04") || at(b, 0, "PK\x07\x08PK\x03\x04") || at(b, 0, "PK00PK\x03\x04") || at(b, 0, zipEnd) && len(b) >= 22 {
 		return true
@@ -30,10 +29,24 @@ func isZIP(b []byte) bool {
 	if !ok {
 		return false
 	}
-	if end+22+u16(b, end+20) == len(b) {
-		return true
+	if boxed(b) {
+		return end+22+u16(b, end+20) == len(b) && behindBox(b, end)
 	}
-	return !boxed(b) && !bytes.Contains(b[end:], []byte("%%EOF"))
+	return end+22+u16(b, end+20) == len(b) || !bytes.Contains(b[end:], []byte("%%EOF"))
+}
+
+// behindBox says that the ZIP which ends at end and reaches the end of the
+// file stands behind the container at the file's start, and is no member that
+// happens to be the last.
+func behindBox(b []byte, end int) bool {
+	start := end - u32(b, end+12) - u32(b, end+16)
+	switch {
+	case at(b, 0, "MSCF"):
+		return start >= u32(b, 8)
+	case at(b, 0, "7z\xbc\xaf\x27\x1c"):
+		return start >= 32+u32(b, 12)+u32(b, 20)
+	}
+	return isISO(b) || isUDF(b) || isTar(b) || isOLE(b)
 }
 
 // endRecord finds the last end record that has a directory before it.
