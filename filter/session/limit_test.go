@@ -310,6 +310,35 @@ func TestPeerThatReadsNothing(t *testing.T) {
 	await(t, "the connection to be given up", func() bool { return s.Active() == 0 })
 }
 
+// nagle dials as programs do that leave the kernel its habits.
+type nagle struct{}
+
+func (nagle) Dial(network, addr string) (net.Conn, error) {
+	conn, err := net.Dial(network, addr)
+	if err == nil {
+		err = conn.(*net.TCPConn).SetNoDelay(false)
+	}
+	return conn, err
+}
+
+func TestNoWaitForAcknowledgements(t *testing.T) {
+	_, addr, _ := serve(t, Config{}, accept)
+	c, err := milter.NewClientWithOptions("tcp", addr, milter.ClientOptions{Dialer: nagle{}, ActionMask: 0x1ff, ProtocolMask: everything}).Session()
+	must(t, err)
+	defer c.Close()
+	connect(t, c)
+	fastest := time.Hour
+	for range 20 {
+		begun := time.Now()
+		transact(t, c, "1", [][2]string{{"A", " b"}, {"C", " d"}}, "x")
+		fastest = min(fastest, time.Since(begun))
+	}
+	// The kernel holds an acknowledgement back for 40 ms.
+	if fastest > 30*time.Millisecond {
+		t.Errorf("the fastest of 20 messages took %s", fastest)
+	}
+}
+
 func TestNewClientOnTheSameConnection(t *testing.T) {
 	got := make(chan mail.Message, 2)
 	_, addr, _ := serve(t, Config{}, sayOn(got, mail.Reply{}))

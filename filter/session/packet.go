@@ -31,6 +31,7 @@ var (
 type packets struct {
 	conn    net.Conn
 	timeout time.Duration // for a packet once its first byte is here
+	ack     func()        // says that what was read has arrived
 	small   [smallBuffer]byte
 	buf     *[]byte // in use instead of small; nil if none
 	r, w    int     // what is read but not yet handed out is between them
@@ -92,6 +93,7 @@ func (p *packets) fill() error {
 	n, err := p.conn.Read(p.space()[p.w:])
 	p.w += n
 	if n > 0 {
+		p.ack()
 		return nil
 	}
 	return err

@@ -346,13 +346,14 @@ func TestEditsArrive(t *testing.T) {
 		return mail.Reply{Answer: mail.AnswerAccept, Edits: []mail.Edit{
 			{Op: mail.EditDelete, Index: 3, Name: "Authentication-Results"},
 			{Op: mail.EditDelete, Index: 1, Name: "Authentication-Results"},
+			{Op: mail.EditDelete, Index: 1, Name: "Received"},
 			{Op: mail.EditChange, Index: 1, Name: "Subject", Value: "[!] test\r\n folded"},
 			{Op: mail.EditInsert, Index: 0, Name: "X-Top", Value: "mx.rig.test;\r\n\tspf=pass"},
 			{Op: mail.EditAdd, Name: "X-Bottom", Value: "a\r\nX-Evil: 1"},
 		}}
 	})
 	smtp := c.dial(t)
-	more := "Authentication-Results: one\r\nauthentication-results: two\r\nAuthentication-RESULTS: three\r\n"
+	more := "Authentication-Results: one\r\nauthentication-results: two\r\nAuthentication-RESULTS: three\r\nReceived: from elsewhere\r\nReceived: from far\r\n"
 	say(t, "250")(smtp.Send("a@client.example", []string{"b@example.jp"}, letter("edits", more)))
 	got := string(c.delivered(t, "edits").Data)
 	for _, want := range []string{
@@ -361,6 +362,10 @@ func TestEditsArrive(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("delivered %q lacks %q", got, want)
 		}
+	}
+	// Postfix's own Received is not counted: it cannot be deleted by mistake.
+	if !strings.Contains(got, "by mx.rig.test") || strings.Contains(got, "from elsewhere") || !strings.Contains(got, "from far") {
+		t.Errorf("delivered %q, want only the sender's first Received gone", got)
 	}
 	if !strings.HasPrefix(got, "X-Top:") || strings.Contains(got, ": one") || strings.Contains(got, ": three") || strings.Contains(got, "\r\nX-Evil") {
 		t.Errorf("delivered %q", got)
@@ -459,4 +464,29 @@ func TestShutdownDrainsInFlightMail(t *testing.T) {
 	if err := <-down; err != nil {
 		t.Errorf("Shutdown() = %v", err)
 	}
+}
+
+// TestUNIXSocket is how the packages ship it; it needs a Postfix of its own.
+func TestUNIXSocket(t *testing.T) {
+	c := stand(t, Config{}, accept) // for the sink, and to skip where there is no Postfix
+	dir, err := os.MkdirTemp("", "session-")
+	must(t, err)
+	defer os.RemoveAll(dir)
+	must(t, os.Chmod(dir, 0o755)) // Postfix's user must get at the socket
+	l, err := Listen("unix:"+dir+"/milter", false, 0o666)
+	must(t, err)
+	got := make(chan mail.Message, 1)
+	run(t, New(Config{SpoolDir: dir}, sayOn(got, mail.Reply{Answer: mail.AnswerAccept})), l)
+	p, err := postfixrig.Start(t.Context(), postfixrig.Options{Milters: []string{"unix:" + dir + "/milter"}, SinkAddr: c.sink.Addr()})
+	must(t, err)
+	defer func() { must(t, p.Stop()) }()
+	smtp, err := postfixrig.Dial(p.SMTP())
+	must(t, err)
+	defer smtp.Close()
+	say(t, "250")(smtp.Hello("client.example"))
+	say(t, "250")(smtp.Send("a@client.example", []string{"b@example.jp"}, letter("unix", "")))
+	if m := <-got; m.Client.Addr.String() != "127.0.0.1" || m.QueueID == "" {
+		t.Errorf("client %+v, queue ID %q", m.Client, m.QueueID)
+	}
+	c.delivered(t, "unix")
 }

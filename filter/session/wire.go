@@ -35,7 +35,7 @@ type wire struct {
 }
 
 func newWire(s *Server, conn net.Conn) *wire {
-	return &wire{Conn: conn, server: s, in: packets{conn: conn, timeout: s.cfg.ReadTimeout}}
+	return &wire{Conn: conn, server: s, in: packets{conn: conn, timeout: s.cfg.ReadTimeout, ack: quickAck(conn)}}
 }
 
 // Read gives the library the next packet for it.

@@ -235,7 +235,7 @@ func TestMacrosOfEachStage(t *testing.T) {
 func TestPacketsAcrossBuffers(t *testing.T) {
 	for _, size := range []int{1, smallBuffer - 5, smallBuffer - 4, smallBuffer, middleBuffer, largeBuffer - 1, largeBuffer, 300000, maxPacket - 1} {
 		want := packet('B', strings.Repeat("x", size-1)+"y")
-		p := packets{conn: newScript([]byte(packet('A', "") + want + want + packet('Q', "")))}
+		p := packets{ack: func() {}, conn: newScript([]byte(packet('A', "") + want + want + packet('Q', "")))}
 		for i, w := range []string{packet('A', ""), want, want, packet('Q', "")} {
 			got, err := p.next(time.Second)
 			if err != nil || string(got) != w {
