@@ -62,13 +62,25 @@ func dial(ctx context.Context, o ReleaseOptions) (*client, error) {
 
 func newClient(ctx context.Context, conn net.Conn, step time.Duration) *client {
 	limited := io.LimitReader(conn, maxReplies)
-	c := &client{
+	return &client{
 		conn: &bound{Conn: conn, stop: context.AfterFunc(ctx, func() { conn.Close() })},
 		text: textproto.NewReader(bufio.NewReader(limited)),
-		out:  bufio.NewWriterSize(conn, 64<<10),
+		out:  bufio.NewWriterSize(timed{conn, step}, 64<<10),
 		step: step,
 	}
-	return c
+}
+
+// timed gives each write its own deadline.
+type timed struct {
+	net.Conn
+	step time.Duration
+}
+
+func (t timed) Write(b []byte) (int, error) {
+	if err := t.SetDeadline(time.Now().Add(t.step)); err != nil {
+		return 0, err
+	}
+	return t.Conn.Write(b)
 }
 
 // bound is a connection that a context ends.
@@ -177,9 +189,6 @@ func (c *client) mailArgs(it Item, raw []byte) (string, error) {
 // Postfix ends lines so, and a sender's "LF . CRLF" must not end the mail.
 func (c *client) data(raw []byte) error {
 	for len(raw) > 0 {
-		if err := c.deadline(1); err != nil {
-			return err
-		}
 		line, rest := raw, []byte(nil)
 		if n := bytes.IndexByte(raw, '\n'); n >= 0 {
 			line, rest = raw[:n+1], raw[n+1:]
@@ -227,9 +236,6 @@ func (c *client) command(want int, words ...string) (string, error) {
 }
 
 func (c *client) line(s string) error {
-	if err := c.deadline(1); err != nil {
-		return err
-	}
 	c.out.WriteString(s + "\r\n") // bufio keeps an error until Flush
 	return c.out.Flush()
 }

@@ -196,6 +196,10 @@ func (s *Store) beside(id quarantine.ID) (quarantine.Item, error) {
 	if err != nil {
 		return quarantine.Item{}, err
 	}
+	return decode(id, raw)
+}
+
+func decode(id quarantine.ID, raw []byte) (quarantine.Item, error) {
 	var rec record
 	if err := json.Unmarshal(raw, &rec); err != nil {
 		return rec.Item, err
@@ -203,7 +207,7 @@ func (s *Store) beside(id quarantine.ID) (quarantine.Item, error) {
 	if rec.Schema > recordSchema {
 		return rec.Item, fmt.Errorf("%w: record schema %d", quarantine.ErrNewerSchema, rec.Schema)
 	}
-	if _, ok := quarantine.ParseState(string(rec.State)); !ok || rec.ID != id || len(rec.SHA256) != 64 {
+	if _, ok := quarantine.ParseState(string(rec.State)); !ok || rec.ID != id || len(rec.SHA256) != 64 || rec.Size < 0 {
 		return rec.Item, fmt.Errorf("%s.json does not describe this mail", id)
 	}
 	return rec.Item, nil
