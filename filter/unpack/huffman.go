@@ -1,8 +1,8 @@
 package unpack
 
 import (
+	"bytes"
 	"errors"
-	"io"
 )
 
 var (
@@ -15,7 +15,7 @@ var (
 // bitReader reads bits from the least significant end, as deflate does. Past
 // the end it gives zeros and remembers; callers ask over after a step.
 type bitReader struct {
-	in   io.ByteScanner
+	in   *bytes.Reader
 	bits uint64
 	n    uint // bits held
 	lack uint // bits given beyond the end
@@ -54,9 +54,8 @@ func (b *bitReader) align() { b.drop(b.n % 8) }
 // giveBack returns whole bytes that were not used.
 func (b *bitReader) giveBack() {
 	b.align()
-	for ; b.n > b.lack; b.n -= 8 {
-		_ = b.in.UnreadByte() // the last ones read can be unread
-		break
+	for ; b.n >= b.lack+8; b.n -= 8 {
+		_ = b.in.UnreadByte() // bytes.Reader takes back any that it gave
 	}
 	b.bits, b.n, b.lack = 0, 0, 0
 }

@@ -1,6 +1,9 @@
 package unpack
 
-import "io"
+import (
+	"bytes"
+	"io"
+)
 
 // inflate64 decodes Deflate64 (method 9 of APPNOTE): RFC 1951 with a window of
 // 64 KiB, two more distance codes, and a last length code that carries 16
@@ -13,7 +16,7 @@ type inflate64 struct {
 	err         error
 }
 
-func newInflate64(in io.ByteScanner) *inflate64 {
+func newInflate64(in *bytes.Reader) *inflate64 {
 	return &inflate64{bits: bitReader{in: in}, out: window{past: 64 << 10}}
 }
 

@@ -28,7 +28,7 @@ type shrink struct {
 	stack  []byte
 }
 
-func newShrink(in io.ByteScanner) *shrink {
+func newShrink(in *bytes.Reader) *shrink {
 	s := &shrink{bits: bitReader{in: in}, width: 9, free: shrinkControl, last: -1}
 	for i := range s.parent {
 		s.parent[i] = shrinkFree
