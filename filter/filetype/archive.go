@@ -36,12 +36,19 @@ var archives = []Type{
 }
 
 // boxed says that b is of a format that honestly holds archives as they are:
-// an archive's mark inside is a member and no second face of the file.
+// an archive's mark inside is a member and no second face of the file. In text
+// from end to end a mark is a word.
 func boxed(b []byte) bool {
-	return isTar(b) || isOLE(b) || isDisk(b) || isText(b) && isText(tail(b, sampled)) ||
-		starts("PK\x03\x04", "Rar!\x1a\x07", "7z\xbc\xaf\x27\x1c", "MSCF", "!<arch>\n", "070701", "070707",
-			"MSWIM\x00", "xar!", "!BDN", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "\x78\x9f\x3e\x22")(b) || lzhStart(b)
+	return container(b) || isText(b) && isText(tail(b, sampled))
 }
+
+// container says that b begins as a container that stores members unpacked.
+func container(b []byte) bool {
+	return isTar(b) || isOLE(b) || isDisk(b) || lzhStart(b) || boxMark(b)
+}
+
+var boxMark = starts("PK\x03\x04", "Rar!\x1a\x07", "7z\xbc\xaf\x27\x1c", "MSCF", "!<arch>\n", "070701", "070707",
+	"MSWIM\x00", "xar!", "!BDN", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "\x78\x9f\x3e\x22")
 
 func isRAR(b []byte) bool {
 	const mark = "Rar!\x1a\x07"

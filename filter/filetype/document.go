@@ -30,7 +30,7 @@ func isPDF(b []byte) bool {
 			return false
 		}
 		if len(area) > i+5 && area[i+5] >= '0' && area[i+5] <= '9' {
-			return !quoted(b) && !boxed(b)
+			return !quoted(b) && !container(b)
 		}
 		area = area[i+5:]
 	}

@@ -163,6 +163,7 @@ func TestIdentify(t *testing.T) {
 		{"RTF", []byte(`{\rtf1\ansi}`), []string{"rtf", "text"}},
 		{"PDF", []byte(pdf), []string{"text", "pdf"}},
 		{"PDF behind other bytes", cat("\x00\x01junk\n", pdf), []string{"pdf"}},
+		{"PDF behind a line of text", cat("Content follows\n", pdf), []string{"text", "pdf"}},
 		{"a text that speaks of PDF", []byte("見出しは %PDF-1.7 である。"), []string{"text"}},
 		{"web page", []byte(html), []string{"html", "text"}},
 		{"web page in UTF-16", utf16le(html), []string{"html", "text"}},
