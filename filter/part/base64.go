@@ -40,19 +40,25 @@ type decoded64 struct {
 	after, junk, late int
 }
 
+// decoder64 is the state between two whole quanta.
+type decoder64 struct {
+	decoded64
+	pad  padding
+	n    int    // bytes written
+	acc  uint32 // of the open quantum
+	have int    // characters in it
+}
+
 // decode64 decodes src into dst's memory.
 func decode64(dst, src []byte, pad padding) decoded64 {
 	if need := len(src)/4*3 + 6; cap(dst) < need {
 		dst = make([]byte, need)
 	}
-	d := decoded64{out: dst[:cap(dst)], stop: -1}
-	n, i := 0, 0
-	var acc uint32
-	have := 0
-	for i < len(src) {
-		if have == 0 {
-			used, wrote := quanta(d.out[n:], src[i:])
-			i, n = i+used, n+wrote
+	d := decoder64{decoded64: decoded64{out: dst[:cap(dst)], stop: -1}, pad: pad}
+	for i := 0; i < len(src); {
+		if d.have == 0 {
+			used, wrote := quanta(d.out[d.n:], src[i:])
+			i, d.n = i+used, d.n+wrote
 			if d.stop >= 0 {
 				d.after += used
 			}
@@ -60,36 +66,51 @@ func decode64(dst, src []byte, pad padding) decoded64 {
 				break
 			}
 		}
-		c := src[i]
+		d.step(src[i])
 		i++
-		switch v := sextets[3][c]; {
-		case v != bad:
-			if d.stop >= 0 {
-				d.after++
-			}
-			acc = acc<<6 | v
-			if have++; have == 4 {
-				n += put(d.out[n:], acc, 3)
-				acc, have = 0, 0
-			}
-		case c == '=':
-			if pad == restart {
-				n += flush(d.out[n:], acc, have)
-				acc, have = 0, 0
-			}
-			if d.stop < 0 {
-				d.stop = n
-			}
-		case c != '\n' && c != '\r' && c != ' ' && c != '\t':
-			d.junk++
-			if d.stop >= 0 {
-				d.late++
-			}
+	}
+	d.flush()
+	d.out = d.out[:d.n]
+	return d.decoded64
+}
+
+// step takes one byte.
+func (d *decoder64) step(c byte) {
+	padded := d.stop >= 0
+	switch v := sextets[3][c]; {
+	case v != bad:
+		d.acc = d.acc<<6 | v
+		if d.have++; d.have == 4 {
+			d.n += put(d.out[d.n:], d.acc, 3)
+			d.acc, d.have = 0, 0
+		}
+		if padded {
+			d.after++
+		}
+	case c == '=':
+		if d.pad == restart {
+			d.flush()
+		}
+		if !padded {
+			d.stop = d.n
+		}
+	case c != '\n' && c != '\r' && c != ' ' && c != '\t':
+		d.junk++
+		if padded {
+			d.late++
 		}
 	}
-	n += flush(d.out[n:], acc, have)
-	d.out = d.out[:n]
-	return d
+}
+
+// flush writes what an unfinished quantum holds.
+func (d *decoder64) flush() {
+	switch d.have {
+	case 2:
+		d.n += put(d.out[d.n:], d.acc<<12, 1)
+	case 3:
+		d.n += put(d.out[d.n:], d.acc<<6, 2)
+	}
+	d.acc, d.have = 0, 0
 }
 
 // quanta decodes whole quanta until a byte is not of the alphabet.
@@ -106,17 +127,6 @@ func quanta(dst, src []byte) (used, wrote int) {
 		i, n = i+4, n+3
 	}
 	return i, n
-}
-
-// flush writes what an unfinished quantum of have characters holds.
-func flush(dst []byte, acc uint32, have int) int {
-	switch have {
-	case 2:
-		return put(dst, acc<<12, 1)
-	case 3:
-		return put(dst, acc<<6, 2)
-	}
-	return 0
 }
 
 func put(dst []byte, v uint32, n int) int {

@@ -2,6 +2,7 @@ package part
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,7 +112,7 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 				buf = nil // the first reading's bytes are still needed
 			}
 			ways, why := decode(buf, src, e, text)
-			if how = cmpOr(how, why); k > 0 {
+			if how = cmp.Or(how, why); k > 0 {
 				ways[0].reading = e.label()
 			}
 			if i > 0 {
@@ -130,13 +131,6 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 	return out
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // undeclared adds the base64 reading of a file whose header names no encoding
 // that fits.
 func (w *walker) undeclared(l *leaf, list []encoding, out []decoding, how string, text bool) ([]decoding, string) {
@@ -146,7 +140,7 @@ func (w *walker) undeclared(l *leaf, list []encoding, out []decoding, how string
 	n := len(out)
 	out = appendNew(out, []decoding{{"undeclared-base64", decode64(nil, out[0].body, restart).out}})
 	if len(out) > n {
-		how = cmpOr(how, "base64 that is not declared")
+		how = cmp.Or(how, "base64 that is not declared")
 	}
 	return out, how
 }
