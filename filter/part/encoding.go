@@ -75,9 +75,9 @@ func declared(value []byte) (list []encoding, clear bool) {
 			}
 		}
 	}
-	for name, e := range map[string]encoding{"base64": base64, "quoted-printable": quoted, "uuencode": uuencode} {
+	for _, name := range [...]string{"base64", "quoted-printable", "uuencode"} {
 		if strings.Contains(s, name) && len(list) == 0 {
-			list = append(list, e)
+			list = append(list, encodings[name])
 		}
 	}
 	if !slices.Contains(list, identity) {
