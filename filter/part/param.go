@@ -128,7 +128,7 @@ func (r *paramReader) value(key string, i int) int {
 	}
 	r.starts[i] = true
 	p := param{key: key}
-	next := len(r.s)
+	var next int
 	if i < len(r.s) && r.s[i] == '"' {
 		text, closed := r.quoted(i)
 		next = r.until(closed, ";")
