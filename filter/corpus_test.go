@@ -63,6 +63,7 @@ func TestCorpusEvasion(t *testing.T) {
 	j := defaultJudge(t)
 	by := map[string]*tally{}
 	sum := map[string]*tally{}
+	unopened := 0
 	for _, e := range manifest[evasion](t, dir) {
 		raw, err := os.ReadFile(filepath.Join(dir, e.File))
 		if err != nil {
@@ -86,6 +87,9 @@ func TestCorpusEvasion(t *testing.T) {
 				m[key].tagged++
 			}
 		}
+		if e.Class == "must_pass" && !d.Delivers() && got.Verdict.Rule() == "container-unopened" {
+			unopened++ // asked for: what cannot be opened is not delivered
+		}
 		if e.Class == "must_block" && d.Delivers() || e.Class == "must_pass" && d.String() != "accept" || e.Class == "should_flag" && d.String() == "accept" {
 			t.Logf("%s %s %s/%s: %s by %s; findings %s", e.Class, e.File, e.Technique, e.Variant, d, got.Verdict.Rule(), kindsOf(got))
 		}
@@ -96,8 +100,10 @@ func TestCorpusEvasion(t *testing.T) {
 	for _, f := range []string{"X", "T", "N", "L"} {
 		check(t, sum["must_block family "+f], 90)
 	}
-	if p := sum["must_pass"]; p.blocked*100 > p.total {
-		t.Errorf("%d of %d honest mails were blocked, at most 1%% may be", p.blocked, p.total)
+	p := sum["must_pass"]
+	t.Logf("honest mails blocked: %d of %d, of them %d for a container that this version does not open", p.blocked, p.total, unopened)
+	if (p.blocked-unopened)*100 > p.total {
+		t.Errorf("%d of %d honest mails were blocked, at most 1%% may be", p.blocked-unopened, p.total)
 	}
 }
 

@@ -1,13 +1,12 @@
 package filter
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"time"
 
 	"sekisho/filter/auth"
 	"sekisho/filter/budget"
-	"sekisho/filter/entity"
 	"sekisho/filter/finding"
 	"sekisho/filter/inspect"
 	"sekisho/filter/mail"
@@ -62,21 +61,12 @@ func (j *Judge) check(ctx context.Context, m *mail.Message) (r auth.Results) {
 			r = auth.Results{SPF: auth.SPF{Result: auth.TempError}, DMARC: auth.DMARC{Result: auth.TempError, Reason: "internal error"}}
 		}
 	}()
-	h := header(m.Raw)
+	h := part.ReadHeader(m.Raw)
 	q := auth.Query{ClientIP: m.Client.Addr, Helo: m.Client.Helo, MailFrom: m.Envelope.MailFrom, Raw: m.Raw, FromFields: h.FromFields}
 	for _, a := range h.From {
 		q.Authors = append(q.Authors, a.Domain)
 	}
 	return j.Auth.Check(ctx, q)
-}
-
-// header reads the header alone, so that DNS is asked while the body is still
-// being inspected.
-func header(raw []byte) part.Header {
-	if i := bytes.Index(raw, []byte("\r\n\r\n")); i >= 0 {
-		raw = raw[:i+4]
-	}
-	return part.Walk(raw, "", 0, budget.New(budget.Small), func(*entity.Entity) {}).Header
 }
 
 // inside says whether the message comes from our own people.
@@ -104,11 +94,13 @@ func (j *Judge) File(ctx context.Context, name string, b []byte, limits budget.L
 	return out
 }
 
-// authFacts hands the results over to the rules.
+// authFacts hands the results over to the rules. For a failed message the
+// policy is what the owner asks for this message: one step less while the
+// record is in test mode (RFC 9989 t=y).
 func authFacts(out Judged) rule.Auth {
 	a := out.Auth
 	f := rule.Auth{Checked: out.Authenticated, SPF: a.SPF.Result, SPFDomain: a.SPF.Domain, SPFAligned: a.DMARC.SPFAligned,
-		DMARC: a.DMARC.Result, DMARCPolicy: a.DMARC.Policy, AuthorDomain: a.DMARC.Domain, OrgDomain: a.DMARC.OrgDomain}
+		DMARC: a.DMARC.Result, DMARCPolicy: cmp.Or(a.DMARC.Disposition, a.DMARC.Policy), AuthorDomain: a.DMARC.Domain, OrgDomain: a.DMARC.OrgDomain}
 	for _, s := range a.DKIM {
 		f.DKIM = append(f.DKIM, rule.Signature{Result: s.Result, Domain: s.Domain, Aligned: s.Aligned})
 	}

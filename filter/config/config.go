@@ -34,9 +34,9 @@ type Config struct {
 	MaxFields      int64
 	MaxConnections int64
 
-	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
-	MessageTimeout, InspectTimeout         time.Duration
-	StopTimeout                            time.Duration
+	ReadTimeout, WriteTimeout, IdleTimeout, DataTimeout time.Duration
+	MessageTimeout, InspectTimeout                      time.Duration
+	StopTimeout                                         time.Duration
 
 	UnpackBytes, UnpackMember, UnpackMembers int64
 	UnpackDepth, UnpackRatio                 int64

@@ -40,9 +40,10 @@ var keys = []key{
 	number("limit.fields", "2000", "Most header fields; beyond it the message counts as oversize.", 10, func(c *Config) *int64 { return &c.MaxFields }),
 	number("limit.connections", "12000", "Most milter connections at one time; further ones wait.", 1, func(c *Config) *int64 { return &c.MaxConnections }),
 
-	span("timeout.read", "300s", "Longest wait for the next command of Postfix within a message.", func(c *Config) *time.Duration { return &c.ReadTimeout }),
+	span("timeout.read", "30s", "Longest wait for the rest of a packet that has begun, and for the negotiation.", func(c *Config) *time.Duration { return &c.ReadTimeout }),
 	span("timeout.write", "30s", "Longest wait for Postfix to take an answer.", func(c *Config) *time.Duration { return &c.WriteTimeout }),
-	span("timeout.idle", "600s", "Longest wait between messages of one connection.", func(c *Config) *time.Duration { return &c.IdleTimeout }),
+	span("timeout.idle", "310s", "Longest wait between two packets outside the data; above Postfix's smtpd_timeout (300 s).", func(c *Config) *time.Duration { return &c.IdleTimeout }),
+	span("timeout.data", "1h", "Longest wait between header and body packets: as long as Postfix's slowest client may take.", func(c *Config) *time.Duration { return &c.DataTimeout }),
 	span("timeout.message", "30s", "From the end of data to the answer; then the sender is asked to try again. Postfix's milter_content_timeout must be longer.", func(c *Config) *time.Duration { return &c.MessageTimeout }),
 	span("timeout.inspect", "20s", "Longest inspection of one message; then the finding `inspect.failed` is stated.", func(c *Config) *time.Duration { return &c.InspectTimeout }),
 	span("timeout.stop", "35s", "Longest wait for messages under way when the daemon is stopped.", func(c *Config) *time.Duration { return &c.StopTimeout }),

@@ -1,6 +1,7 @@
 package escape
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -35,6 +36,24 @@ func TestText(t *testing.T) {
 func TestASCII(t *testing.T) {
 	if got, want := ASCII("通知\u202e\n~"), "<U+901A><U+77E5><U+202E><U+000A>~"; got != want {
 		t.Errorf("ASCII = %q, want %q", got, want)
+	}
+}
+
+func TestJSONKeepsTheValue(t *testing.T) {
+	in := "a\u202eb\u2028c\u009bd\U000e0041e\u3000日本\x7f⟨"
+	raw, err := json.Marshal(map[string]string{"k": in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	safe := JSON(raw)
+	var back map[string]string
+	if err := json.Unmarshal(safe, &back); err != nil || back["k"] != in {
+		t.Errorf("JSON(%s) reads back as %q, %v", raw, back["k"], err)
+	}
+	for _, r := range string(safe) {
+		if r == 0x7f || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Cf, r) {
+			t.Errorf("JSON lets %U through", r)
+		}
 	}
 }
 
