@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -135,7 +136,7 @@ func item(m *mail.Message, j Judged, id quarantine.ID) quarantine.Item {
 		it.ClientAddr = m.Client.Addr.String()
 	}
 	for _, a := range m.Envelope.MailArgs {
-		it.SMTPUTF8 = it.SMTPUTF8 || a == "SMTPUTF8"
+		it.SMTPUTF8 = it.SMTPUTF8 || strings.EqualFold(a, "SMTPUTF8")
 	}
 	if r := j.Report; r != nil {
 		it.Subject, it.MessageID = r.Header.Subject, r.Header.MessageID
