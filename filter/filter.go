@@ -38,6 +38,9 @@ type Generation struct {
 	Judge  *Judge
 	Action action.Options
 	AuthID string
+	// DeferWhenUnhealthy sends mail back with 451 while the store cannot take
+	// it, instead of handing it to Postfix's hold queue.
+	DeferWhenUnhealthy bool
 }
 
 // Gate answers messages.
@@ -48,6 +51,7 @@ type Gate struct {
 	NewID func() (quarantine.ID, error)
 
 	current atomic.Pointer[Generation]
+	trouble trouble
 }
 
 // Use puts g in force for the next message; those under way end on the old
@@ -72,18 +76,22 @@ func (g *Gate) answer(ctx context.Context, m *mail.Message, start time.Time) (ma
 	if err != nil {
 		return mail.Reply{}, fmt.Errorf("making an incident id: %w", err)
 	}
-	j := Judged{}
-	released, err := g.released(ctx, m)
-	if err != nil {
-		return mail.Reply{}, err
-	}
-	if !released {
-		j = gen.Judge.Message(ctx, m)
-	}
+	j := gen.Judge.Message(ctx, m)
 	if err := ctx.Err(); err != nil {
 		return mail.Reply{}, fmt.Errorf("judging: %w", context.Cause(ctx))
 	}
+	released, err := g.released(ctx, m, j.Verdict)
+	if err != nil {
+		return mail.Reply{}, err
+	}
+	if released {
+		j.Verdict = verdict.Verdict{RuleSet: j.Verdict.RuleSet}
+	}
 	kept, err := g.keep(ctx, m, j, incident)
+	if unhealthy(err) && !gen.DeferWhenUnhealthy {
+		g.trouble.failed(g.Log, start, m, err)
+		j.Verdict.Disposition, err = verdict.Hold, nil
+	}
 	if err != nil {
 		return mail.Reply{}, err
 	}
@@ -97,9 +105,10 @@ func (g *Gate) answer(ctx context.Context, m *mail.Message, start time.Time) (ma
 // released says whether m is a message that a reviewer is giving back right
 // now: it comes over loopback and its bytes are those of an entry in state
 // releasing. It was judged once, by a person; a Postfix that sends releases
-// through this milter must not catch it again.
-func (g *Gate) released(ctx context.Context, m *mail.Message) (bool, error) {
-	if g.Store == nil || !m.Client.Addr.IsLoopback() || m.SHA256 == "" {
+// through this milter must not catch it again. Mail that passes anyway is not
+// asked about: it must flow while the store is out of order.
+func (g *Gate) released(ctx context.Context, m *mail.Message, v verdict.Verdict) (bool, error) {
+	if v.Disposition == verdict.Accept || g.Store == nil || !m.Client.Addr.IsLoopback() || m.SHA256 == "" {
 		return false, nil
 	}
 	ok, err := g.Store.Releasing(ctx, m.SHA256)
@@ -124,6 +133,7 @@ func (g *Gate) keep(ctx context.Context, m *mail.Message, j Judged, incident qua
 	if err != nil {
 		return "", fmt.Errorf("keeping the message: %w", err)
 	}
+	g.trouble.worked(g.Log)
 	return it.ID, nil
 }
 

@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,6 +166,72 @@ func TestOurFailuresNeverAccept(t *testing.T) {
 				t.Error("nothing was logged")
 			}
 		})
+	}
+}
+
+// While the store is out of order, what it should keep goes to Postfix's hold
+// queue, and nothing else does. The faults are told from those that pass.
+func TestAnUnhealthyStoreHandsMailToPostfix(t *testing.T) {
+	disk := &quarantine.Error{Doing: "keeping a mail", Err: fmt.Errorf("%w: %w", quarantine.ErrUnhealthy, syscall.EIO)}
+	honest := specimen.Honest()[0].Raw
+	tests := []struct {
+		name   string
+		raw    []byte
+		keep   error
+		defers bool
+		want   mail.Answer
+	}{
+		{"the disk answers EIO", attack(t), disk, false, mail.AnswerHold},
+		{"the disk is below its reserve", attack(t), quarantine.ErrFull, false, mail.AnswerHold},
+		{"the operator wants no hold queue", attack(t), disk, true, mail.AnswerDefer},
+		{"the index is locked by a backup", attack(t), quarantine.ErrBusy, false, mail.AnswerDefer},
+		{"the bytes changed on their way", attack(t), quarantine.ErrDamaged, false, mail.AnswerDefer},
+		{"honest mail flows", honest, disk, false, mail.AnswerAccept},
+		{"honest mail flows where blocked mail waits", honest, disk, true, mail.AnswerAccept},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			g, _ := newGate(t, &log)
+			gen := *g.current.Load()
+			gen.DeferWhenUnhealthy = tt.defers
+			g.Use(&gen)
+			g.Store = failing{keep: tt.keep, releasing: tt.keep}
+			m := message(tt.raw)
+			got := g.Answer(t.Context(), m)
+			if got.Answer != tt.want {
+				t.Errorf("Answer = %+v, want %v", got, tt.want)
+			}
+			if tt.want != mail.AnswerHold {
+				return
+			}
+			if !strings.HasPrefix(got.Text, "sekisho ") || !strings.Contains(log.String(), `"disposition":"hold"`) {
+				t.Errorf("text %q; the log does not say hold: %s", got.Text, log.String())
+			}
+		})
+	}
+}
+
+// The trouble of the store is said once a minute, with a count, and so is its
+// end.
+func TestStoreTroubleIsSaidOnceAMinute(t *testing.T) {
+	var log bytes.Buffer
+	g, store := newGate(t, &log)
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	g.Now = func() time.Time { return now }
+	g.Store = failing{keep: quarantine.ErrFull}
+	for range 120 {
+		g.Answer(t.Context(), message(attack(t)))
+		now = now.Add(time.Second)
+	}
+	if n := strings.Count(log.String(), `"event":"store.trouble"`); n != 2 {
+		t.Errorf("%d lines store.trouble in two minutes, want 2", n)
+	}
+	g.Store = store
+	g.Answer(t.Context(), message(attack(t)))
+	g.Answer(t.Context(), message(append(attack(t), '\n')))
+	if n := strings.Count(log.String(), `"event":"store.healed","count":59`); n != 1 {
+		t.Errorf("store.healed with its count was said %d times, want once:\n%s", n, log.String())
 	}
 }
 

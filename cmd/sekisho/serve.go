@@ -109,7 +109,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if err := ownDir(cfg.SpoolDir); err != nil {
 		return err
 	}
-	store, err := sqlite.Open(cfg.QuarantineDir, sqlite.Options{Serve: true})
+	store, err := sqlite.Open(cfg.QuarantineDir, sqlite.Options{Serve: true, Reserve: cfg.QuarantineReserve})
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,8 @@ func generation(cfg *config.Config) (*filter.Generation, error) {
 			return nil, &config.Error{File: "auth.id", Err: err, Hint: "set auth.id to this host's name"}
 		}
 	}
-	return &filter.Generation{Judge: judge, AuthID: id, Action: action.Options{SubjectPrefix: cfg.SubjectPrefix, Contact: cfg.RejectContact}}, nil
+	return &filter.Generation{Judge: judge, AuthID: id, DeferWhenUnhealthy: cfg.WhenUnhealthy == "defer",
+		Action: action.Options{SubjectPrefix: cfg.SubjectPrefix, Contact: cfg.RejectContact}}, nil
 }
 
 // openListeners opens all sockets or none.

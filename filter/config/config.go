@@ -42,6 +42,8 @@ type Config struct {
 	UnpackDepth, UnpackRatio                 int64
 
 	QuarantineDir, SpoolDir string
+	QuarantineReserve       int64
+	WhenUnhealthy           string
 	SpoolOver               int64
 	ReleaseSMTP             string
 
@@ -238,6 +240,9 @@ func (c *Config) check(file string, line map[string]int) []error {
 	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		bad("log.format", "json or text", "unknown format %q", c.LogFormat)
+	}
+	if c.WhenUnhealthy != "hold" && c.WhenUnhealthy != "defer" {
+		bad("quarantine.when_unhealthy", "hold or defer", "unknown way %q", c.WhenUnhealthy)
 	}
 	if c.MaxHeader > c.MaxMessage {
 		bad("limit.header", "the header is a part of the message", "is larger than limit.message")

@@ -52,9 +52,11 @@ var keys = []key{
 	size("unpack.member", "256MiB", "Most decoded bytes of one part or member.", 1<<20, func(c *Config) *int64 { return &c.UnpackMember }),
 	number("unpack.members", "20000", "Most parts and members of one message.", 10, func(c *Config) *int64 { return &c.UnpackMembers }),
 	number("unpack.depth", "16", "Most containers within containers.", 1, func(c *Config) *int64 { return &c.UnpackDepth }),
-	number("unpack.ratio", "250", "Most that a member may swell (output to input), once it passes 16 MiB.", 10, func(c *Config) *int64 { return &c.UnpackRatio }),
+	number("unpack.ratio", "250", "Most that a member may swell (output to input), once it passes 64 MiB.", 10, func(c *Config) *int64 { return &c.UnpackRatio }),
 
 	text("quarantine.dir", "/var/lib/sekisho/quarantine", "Where blocked messages are kept: a local disk, a folder of the service's own.", func(c *Config) *string { return &c.QuarantineDir }),
+	size("quarantine.reserve", "64MiB", "Free space on the disk of `quarantine.dir` below which no mail is kept any more, so that its index can still be written.", 0, func(c *Config) *int64 { return &c.QuarantineReserve }),
+	text("quarantine.when_unhealthy", "hold", "Where mail to be kept goes while the quarantine cannot be written to: `hold` to Postfix's hold queue, `defer` back to the sender with 451.", func(c *Config) *string { return &c.WhenUnhealthy }),
 	text("spool.dir", "/var/lib/sekisho/spool", "Where large messages wait for their end, in files without a name.", func(c *Config) *string { return &c.SpoolDir }),
 	size("spool.over", "1MiB", "Messages above this size go to the spool instead of memory.", 4<<10, func(c *Config) *int64 { return &c.SpoolOver }),
 	text("release.smtp", "127.0.0.1:10026", "The smtpd of Postfix that takes released messages back, without this milter.", func(c *Config) *string { return &c.ReleaseSMTP }),

@@ -15,6 +15,7 @@ const (
 	ReloadRefused     Event = "reload.refused"
 	SessionTrouble    Event = "session.trouble"
 	StoreTrouble      Event = "store.trouble"
+	StoreHealed       Event = "store.healed"
 	QuarantineRelease Event = "quarantine.released"
 	QuarantineDelete  Event = "quarantine.deleted"
 )
@@ -32,7 +33,8 @@ var Events = []Info{
 	{string(ReloadDone), "New configuration and rules are in force for the next message."},
 	{string(ReloadRefused), "New configuration or rules have a mistake; the old ones stay in force."},
 	{string(SessionTrouble), "A milter connection broke, was refused or ran into a limit."},
-	{string(StoreTrouble), "The quarantine reports trouble."},
+	{string(StoreTrouble), "The quarantine cannot keep mail: what would be kept goes to Postfix's hold queue or has to wait (`quarantine.when_unhealthy`). At most once a minute; `count` says how many messages since the last line."},
+	{string(StoreHealed), "The quarantine keeps mail again; `count` says how many messages went elsewhere since the last line."},
 	{string(QuarantineRelease), "A kept message was given back to Postfix, or the attempt failed."},
 	{string(QuarantineDelete), "A kept message was deleted by a reviewer."},
 }

@@ -38,6 +38,30 @@ func translate(err error) error {
 	return err
 }
 
+// blamed marks a fault of the disk or of the index, so that the gate can tell
+// it from a lock, a deadline or a fault of the mail, which pass by themselves.
+func blamed(err error) error {
+	if errors.Is(err, errUnsure) || errors.Is(err, errCorrupt) {
+		return unhealthy(err)
+	}
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return unhealthy(err)
+	}
+	return err
+}
+
+func unhealthy(err error) error {
+	if err == nil || errors.Is(err, quarantine.ErrUnhealthy) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", quarantine.ErrUnhealthy, err)
+}
+
 func hint(err error) string {
 	switch {
 	case errors.Is(err, quarantine.ErrBusy):

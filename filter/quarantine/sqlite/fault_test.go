@@ -38,8 +38,8 @@ func TestEveryFailingOperation(t *testing.T) {
 			}
 			return
 		}
-		if !errors.Is(err, syscall.EIO) {
-			t.Errorf("%s as operation %d: Keep = %v, want EIO", failed, n, err)
+		if !errors.Is(err, syscall.EIO) || !errors.Is(err, quarantine.ErrUnhealthy) {
+			t.Errorf("%s as operation %d: Keep = %v, want EIO and ErrUnhealthy", failed, n, err)
 		}
 		if items, err := st.List(t.Context(), quarantine.Filter{}); err != nil || len(items) > 0 {
 			t.Errorf("%s as operation %d: List = %d items, %v, want none", failed, n, len(items), err)

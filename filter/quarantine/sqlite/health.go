@@ -65,7 +65,7 @@ func (s *Store) Healthy() error {
 		cause = s.probe(corrupt)
 	}
 	if cause != nil {
-		return &quarantine.Error{Doing: doing, Err: fmt.Errorf("%w: %w", quarantine.ErrUnhealthy, translate(cause)),
+		return &quarantine.Error{Doing: doing, Err: unhealthy(translate(cause)),
 			Hint: "look at the disk of " + s.dir + ": space, inodes, mount, kernel log"}
 	}
 	return s.roomy()

@@ -44,10 +44,10 @@ func (s *Store) Keep(ctx context.Context, it quarantine.Item, raw []byte) (quara
 	}
 	kept, err := s.enlist(ctx, it)
 	if errors.Is(err, errUnsure) {
-		return it, wrap(doing, err) // the files stay: the row may be there
+		return it, wrap(doing, blamed(err)) // the files stay: the row may be there
 	}
 	if err != nil || kept.ID != it.ID {
-		err = errors.Join(err, s.clear(it.ID))
+		err = errors.Join(blamed(err), s.clear(it.ID))
 	}
 	return kept, wrap(doing, err)
 }
@@ -125,7 +125,7 @@ func (s *Store) place(it quarantine.Item, raw []byte) (quarantine.Item, error) {
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			s.health.fail(err)
-			return it, errors.Join(err, s.clear(it.ID))
+			return it, unhealthy(errors.Join(err, s.clear(it.ID)))
 		}
 		it.ID = ""
 	}
