@@ -30,6 +30,19 @@ type Finding struct {
 // name or address, too little to fill a log.
 const maxEvidence = 1024
 
+// known are the kinds of the catalogue.
+var known = func() map[Kind]bool {
+	m := make(map[Kind]bool, len(Kinds))
+	for _, k := range Kinds {
+		m[k.Kind] = true
+	}
+	return m
+}()
+
+// Known says whether k stands in the catalogue: a Report that comes from
+// outside may hold no other.
+func Known(k Kind) bool { return known[k] }
+
 // New builds a finding; evidence comes as pairs of key and value. A value
 // over 1,024 bytes is cut in its middle, so that start and end both stay.
 func New(kind Kind, path string, evidence ...string) Finding {

@@ -98,7 +98,7 @@ func (w *walk) links(e *entity.Entity, types []string) {
 		found, fs := read(e.Path, text(e))
 		w.state(fs...)
 		for _, l := range found {
-			if len(w.rep.Links) < maxLinks {
+			if len(w.rep.Links) < report.MaxLinks {
 				w.rep.Links = append(w.rep.Links, report.Link{Path: e.Path, URL: l.URL, Shown: l.Shown, Scheme: l.Scheme, Host: l.Host, Site: l.Site, Ext: l.Ext})
 			}
 		}
@@ -123,12 +123,9 @@ func header(h part.Header) report.Header {
 		From: mailboxes(h.From), ReplyTo: mailboxes(h.ReplyTo), Sender: mailboxes(h.Sender), To: mailboxes(h.To)}
 }
 
-// maxAddresses bounds each address list of the Report.
-const maxAddresses = 100
-
 func mailboxes(list []part.Address) []report.Address {
-	out := make([]report.Address, 0, min(len(list), maxAddresses))
-	for _, a := range list[:min(len(list), maxAddresses)] {
+	out := make([]report.Address, 0, min(len(list), report.MaxAddresses))
+	for _, a := range list[:min(len(list), report.MaxAddresses)] {
 		out = append(out, report.Address{Name: a.Name, Addr: a.Addr, Domain: a.Domain})
 	}
 	return out

@@ -24,13 +24,6 @@ import (
 	"sekisho/filter/unpack"
 )
 
-// maxLinks bounds the links of one Report; a newsletter has some hundred.
-const maxLinks = 1000
-
-// maxFindings bounds the findings of one Report. What comes later is the same
-// again or a flood; the flood itself is stated.
-const maxFindings = 5000
-
 // Mail inspects raw as a message.
 func Mail(raw []byte, bud *budget.Budget) *report.Report {
 	w := newWalk(report.KindMail, raw, bud)
@@ -95,11 +88,11 @@ func (w *walk) guard(reader, at string, read func()) {
 // state keeps findings.
 func (w *walk) state(fs ...finding.Finding) {
 	w.rep.Findings = append(w.rep.Findings, fs...)
-	if len(w.rep.Findings) > maxFindings {
+	if len(w.rep.Findings) > report.MaxFindings {
 		w.rep.Findings = finding.Sort(w.rep.Findings)
 	}
-	if len(w.rep.Findings) > maxFindings {
-		w.rep.Findings = w.rep.Findings[:maxFindings]
+	if len(w.rep.Findings) > report.MaxFindings {
+		w.rep.Findings = w.rep.Findings[:report.MaxFindings]
 		_ = w.bud.Exceed("findings", "") // remembered in the budget, stated by finish
 	}
 }
