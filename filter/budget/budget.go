@@ -32,7 +32,7 @@ var Default = Limits{
 	Members:    20000,
 	Depth:      16,
 	Ratio:      250,
-	RatioFloor: 16 << 20,
+	RatioFloor: 64 << 20, // an honest table of zeros swells 400 times, but not to this
 }
 
 // Small suits fuzzing and tests.

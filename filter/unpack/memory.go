@@ -22,6 +22,10 @@ const (
 	zstdHeadSize  = 18        // the longest frame header
 )
 
+// strongShare is how much further than deflate the strong methods may swell:
+// bzip2, LZMA and zstd pack an honest log of one line a second 350 times.
+const strongShare = 8
+
 // allotShare is how many bytes of dictionary cost as much as one decoded byte:
 // clearing memory is that much faster than unpacking. Without it twenty
 // thousand tiny members could each ask for the largest dictionary. What is

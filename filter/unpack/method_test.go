@@ -229,3 +229,34 @@ func TestManyDictionaries(t *testing.T) {
 		t.Errorf("%d members opened, reached %v", n, fmt.Sprint(bud.Reached()))
 	}
 }
+
+// Strong methods may swell further than deflate, as they do with honest logs,
+// but not without end.
+func TestStrongMethodsMaySwellFurther(t *testing.T) {
+	noise := make([]byte, 3<<10)
+	for i, x := 0, uint32(1); i < len(noise); i++ {
+		x = x*1664525 + 1013904223
+		noise[i] = byte(x >> 24)
+	}
+	log := string(noise) + strings.Repeat(letter, 1400<<10/len(letter))
+	small := string(noise[:300]) + strings.Repeat(letter, 1800<<10/len(letter))
+	tests := []struct {
+		name, typ string
+		in        []byte
+		reached   bool
+	}{
+		{"xz 450 times", "xz", written(t, log, asXz), false},
+		{"xz 3000 times", "xz", written(t, small, asXz), true},
+		{"xz in zip 450 times", "zip", zipOf(made{name: "a.log", data: log, method: 95, packed: written(t, log, asXz)}), false},
+		{"gzip 300 times", "gzip", gzipped(t, "a.log", small), true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bud := budget.New(budget.Small)
+			Walk(&entity.Entity{Path: "2", Body: tt.in}, []string{tt.typ}, bud, func(*entity.Entity) {})
+			if got := len(bud.Reached()) > 0; got != tt.reached {
+				t.Errorf("%d bytes: reached %v, want %v", len(tt.in), bud.Reached(), tt.reached)
+			}
+		})
+	}
+}

@@ -183,13 +183,14 @@ func streamNames(e *entity.Entity, suffix, tarred string) []entity.Name {
 	return names
 }
 
-// openStream draws out the one member of a compressed stream.
+// openStream draws out the one member of a compressed stream of a strong
+// method; gzip has a reader of its own.
 func openStream(m *members, names []entity.Name, open func() (io.Reader, error)) []finding.Finding {
 	e, ok := m.next(names...)
 	if !ok {
 		return m.found
 	}
-	body, err := m.bud.Read(e.Path, &guarded{open: open}, int64(len(m.of.Body)))
+	body, err := m.bud.Read(e.Path, &guarded{open: open}, int64(len(m.of.Body))*strongShare)
 	e.Body, e.Size, e.Unread = body, int64(len(body)), err != nil
 	switch {
 	case err == nil, errors.Is(err, budget.ErrExceeded):

@@ -20,11 +20,12 @@ const (
 )
 
 // zipMethod is one way of packing. ends says that the data tells its own end,
-// so that sizes are not needed to read it.
+// so that sizes are not needed to read it; strong, that it may swell more.
 type zipMethod struct {
-	name string
-	ends bool
-	open func(z *zipReader, in *bytes.Reader, c zipClaim) (io.Reader, error)
+	name   string
+	ends   bool
+	strong bool
+	open   func(z *zipReader, in *bytes.Reader, c zipClaim) (io.Reader, error)
 }
 
 // zipMethods are the methods by number; those without open are only named.
@@ -39,13 +40,13 @@ var zipMethods = map[uint16]zipMethod{
 	8:  {name: "deflate", ends: true, open: openDeflate},
 	9:  {name: "deflate64", ends: true, open: openDeflate64},
 	10: {name: "dcl-implode"},
-	12: {name: "bzip2", open: openZipBzip2},
-	14: {name: "lzma", open: openZipLZMA},
+	12: {name: "bzip2", strong: true, open: openZipBzip2},
+	14: {name: "lzma", strong: true, open: openZipLZMA},
 	19: {name: "lz77"},
-	20: {name: "zstd-old", open: openZipZstd},
-	93: {name: "zstd", open: openZipZstd},
+	20: {name: "zstd-old", strong: true, open: openZipZstd},
+	93: {name: "zstd", strong: true, open: openZipZstd},
 	94: {name: "mp3"},
-	95: {name: "xz", open: openZipXz},
+	95: {name: "xz", strong: true, open: openZipXz},
 	96: {name: "jpeg"},
 	97: {name: "wavpack"},
 	98: {name: "ppmd"},

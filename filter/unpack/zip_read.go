@@ -62,7 +62,23 @@ func (z *zipReader) claims(m *zipMember) []zipClaim {
 	if m.local != nil && !(l.has(flagDescriptor) && l.packed == 0) {
 		out = appendClaim(out, claim("local-header", l.end, l))
 	}
-	return relabelled(out)
+	return relabelled(z.overrun(out))
+}
+
+// overrun adds the reading of unzip and unar for a stored member whose size
+// runs past the end of the file: it goes as far as the next record.
+func (z *zipReader) overrun(out []zipClaim) []zipClaim {
+	c := out[0]
+	if c.method != methodStored || c.packed <= uint64(max(len(z.body)-c.start, 0)) {
+		return out
+	}
+	end := min(next(z.marks.locals, c.start, len(z.body)), next(z.marks.centrals, c.start, len(z.body)))
+	data := z.body[min(c.start, end):end]
+	if i := bytes.Index(data, []byte(sigDescriptor)); i >= 0 {
+		data = data[:i]
+	}
+	c.reading, c.packed, c.size = "until-next-record", uint64(len(data)), uint64(len(data))
+	return appendClaim(out, c)
 }
 
 // appendClaim keeps c unless it reads the same bytes in the same way.
@@ -159,6 +175,9 @@ func (z *zipReader) run(path string, method zipMethod, src []byte, c zipClaim) (
 	packed := int64(min(c.packed, uint64(len(src))))
 	if c.blind {
 		packed = int64(len(src))
+	}
+	if method.strong {
+		packed *= strongShare
 	}
 	r.body, r.err = z.bud.Read(path, &guarded{open: func() (io.Reader, error) { return method.open(z, in, c) }}, packed)
 	if r.used = len(src); method.ends {

@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/crc32"
 	"math"
@@ -40,7 +41,8 @@ const (
 // Extra fields that we read.
 const (
 	extraZip64   = 0x0001
-	extraUnicode = 0x7075
+	extraComment = 0x6375 // Unicode comment
+	extraUnicode = 0x7075 // Unicode path
 	extraAES     = 0x9901
 )
 
@@ -57,6 +59,7 @@ type zipRecord struct {
 	name         []byte
 	unicode      []byte // name of the Unicode path extra field
 	unicodeFits  bool   // its checksum is that of name
+	comment      uint32 // checksum in the Unicode comment extra field
 	fault        string // what is malformed, "" for nothing
 	cut          bool   // runs over the end of the file
 }
@@ -96,8 +99,11 @@ func readCentral(b []byte, at int) *zipRecord {
 	r.end = at + centralSize
 	r.name = r.part(b, int(u16(h[28:])))
 	extra := r.part(b, int(u16(h[30:])))
-	r.part(b, int(u16(h[32:])))
+	comment := r.part(b, int(u16(h[32:])))
 	r.readExtra(extra, true)
+	if r.comment != 0 && r.comment != crc32.ChecksumIEEE(comment) {
+		r.fault = cmp.Or(r.fault, "comment")
+	}
 	return r
 }
 
@@ -142,6 +148,10 @@ func (r *zipRecord) readField(id uint16, x []byte, central bool) {
 		if len(x) > 5 {
 			r.unicode = x[5:]
 			r.unicodeFits = u32(x[1:]) == crc32.ChecksumIEEE(r.name)
+		}
+	case extraComment:
+		if len(x) >= 5 {
+			r.comment = u32(x[1:])
 		}
 	case extraAES:
 		if len(x) >= 7 && r.method == methodAES {

@@ -321,11 +321,16 @@ func TestZipContent(t *testing.T) {
 		{"method is not known", zipOf(made{name: "a", data: text, packed: []byte("\xff\xff\xff"), method: 97}),
 			[]string{"a=?"}, []string{"method-unsupported wavpack"}},
 		{"data is cut", cut[:100], []string{"a.txt=65?"}, []string{"broken data", "broken end"}},
+		{"a Unicode comment made for another comment", zipOf(made{name: "a", data: "x", extra: "uc\x07\x00\x01\x01\x02\x03\x04hi"}),
+			[]string{"a=x"}, []string{"conflict comment"}},
+		{"a Unicode comment of its comment", zipOf(made{name: "a", data: "x", extra: "uc\x05\x00\x01\x00\x00\x00\x00"}), []string{"a=x"}, nil},
 		{"an extra field overruns", zipOf(made{name: "a", data: "x", extra: "\x01\x99\xff\xff"}),
 			[]string{"a=x"}, []string{"conflict extra"}},
 		{"a descriptor says otherwise", zipOf(made{name: "a", data: text, method: 8, flags: flagDescriptor, local: func(h []byte) {
 			copy(h[14:], make([]byte, 12))
 		}}), []string{"a" + whole}, []string{"conflict descriptor"}},
+		{"a size beyond the file: some read to the next record", zipOf(made{name: "a", data: "x", local: put32(18, 9999), central: put32(20, 9999)}),
+			[]string{"a=70?", "[until-next-record]a=x"}, []string{"broken data"}},
 		{"streamed, with no directory", streamed[:bytes.Index(streamed, []byte(sigCentral))],
 			[]string{"a" + whole, "b=b"}, []string{"broken end"}},
 	})
