@@ -39,8 +39,9 @@ lint: ## gofmt, vet, staticcheck
 fuzz: ## a few seconds of each fuzz target (FUZZTIME=5s)
 	@.ci/fuzz $(FUZZTIME)
 
-bench: ## speed of reading, decoding and of the milter
-	go test -run '^$$' -bench . -benchmem ./filter/...
+bench: build ## speed of reading and decoding, then of the milter beside one that accepts all
+	go test -timeout 30m -run '^$$' -bench . -benchmem ./filter/...
+	bin/sekisho-bench
 
 corpus: build ## figures over a corpus folder: make corpus CORPUS=../shared/corpus
 	@test -d "$(CORPUS)" || { echo "usage: make corpus CORPUS=folder"; exit 2; }

@@ -26,6 +26,8 @@ var level = map[string]int{
 	// For tests and the demo only; no program but the demo may import them.
 	"filter/testfile": 9, "filter/specimen": 9, "filter/postfixrig": 9, "filter/auth/dnstest": 9, "filter/quarantine/storetest": 9,
 	"cmd/sekisho-demo": 10,
+	// It makes its mail out of specimens.
+	"filter/load": 10, "cmd/sekisho-bench": 11,
 }
 
 // bans are single imports that would undo a promise, each with its reason. A

@@ -20,7 +20,7 @@ type Member struct {
 	Raw  []byte
 	Data []byte
 	// Method is "-lh5-" (when empty) or "-lh0-" in LZH, "deflate" (when
-	// empty) or "store" in zip.
+	// empty), "fast" (deflate in haste) or "store" in zip.
 	Method string
 	// Level is the header level of LZH: 0, 1 or 2.
 	Level int

@@ -57,15 +57,23 @@ func zipMember(m Member) (*zip.FileHeader, []byte) {
 	content := m.Data
 	if m.Method != "store" {
 		head.Method = zip.Deflate
-		content = deflated(m.Data)
+		content = deflated(m.Data, deflateLevel(m.Method))
 	}
 	head.CompressedSize64 = uint64(len(content))
 	return head, content
 }
 
-func deflated(b []byte) []byte {
+// deflateLevel is "fast" for large members, where packing well takes long.
+func deflateLevel(method string) int {
+	if method == "fast" {
+		return flate.BestSpeed
+	}
+	return flate.BestCompression
+}
+
+func deflated(b []byte, level int) []byte {
 	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.BestCompression)
+	w, err := flate.NewWriter(&out, level)
 	must(err)
 	_, err = w.Write(b)
 	must(err)
