@@ -35,7 +35,7 @@ func configCommand() *cobra.Command {
 }
 
 func configCheckCommand() *cobra.Command {
-	c := &cobra.Command{Use: "check", Short: "read the configuration and the rules, print every mistake", Args: usageArgs(cobra.NoArgs)}
+	c := &cobra.Command{Use: "check", Short: "read the configuration and the rules, print every mistake", Args: noArgs}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(c)
@@ -56,7 +56,7 @@ func configCheckCommand() *cobra.Command {
 }
 
 func configShowCommand() *cobra.Command {
-	c := &cobra.Command{Use: "show", Short: "print each value in force and where it came from", Args: usageArgs(cobra.NoArgs)}
+	c := &cobra.Command{Use: "show", Short: "print each value in force and where it came from", Args: noArgs}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -31,7 +32,7 @@ func doctorCommand() *cobra.Command {
 	var asJSON bool
 	var postfixDir string
 	c := &cobra.Command{
-		Use: "doctor", Short: "check socket, store, DNS, rules and Postfix, and say what to fix", Args: usageArgs(cobra.NoArgs),
+		Use: "doctor", Short: "check socket, store, DNS, rules and Postfix, and say what to fix", Args: noArgs,
 		Long: "Check the whole machine. Nothing is changed. Exit status 3 when something should be fixed.",
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -65,7 +66,7 @@ func diagnose(c *cobra.Command, postfixDir string) []check {
 	for _, address := range cfg.Listen {
 		checks = append(checks, checkSocket(address))
 	}
-	checks = append(checks, checkStore(cfg), checkDNS(c.Context(), cfg))
+	checks = append(checks, checkStore(cfg), checkRelease(cfg), checkDNS(c.Context(), cfg))
 	return append(checks, checkPostfix(c.Context(), cfg, postfixDir)...)
 }
 
@@ -111,6 +112,31 @@ func checkStore(cfg *config.Config) check {
 		return check{"store", "fail", err.Error(), hint(err)}
 	}
 	return check{Name: "store", Status: "ok", Detail: cfg.QuarantineDir}
+}
+
+// checkRelease waits for the greeting of the smtpd that takes released mail:
+// without it every release fails, which is noticed too late otherwise.
+func checkRelease(cfg *config.Config) check {
+	const wait = 5 * time.Second
+	bad := func(cause string) check {
+		return check{"release", "warn", cause, "released mail needs an smtpd without this milter: docs/postfix.md shows its master.cf entry"}
+	}
+	conn, err := net.DialTimeout("tcp", cfg.ReleaseSMTP, wait)
+	if err != nil {
+		return bad(err.Error())
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
+		return bad(err.Error())
+	}
+	greeting := make([]byte, len("220 "))
+	if _, err := io.ReadFull(conn, greeting); err != nil {
+		return bad(cfg.ReleaseSMTP + " does not greet: " + err.Error())
+	}
+	if !strings.HasPrefix(string(greeting), "220") {
+		return bad(fmt.Sprintf("%s greets with %q", cfg.ReleaseSMTP, greeting))
+	}
+	return check{Name: "release", Status: "ok", Detail: cfg.ReleaseSMTP + " greets"}
 }
 
 // checkDNS asks each server for the root's name servers: any answer will do.

@@ -40,6 +40,8 @@ var postfixRules = []postfixRule{
 		good: func(v string, _ *config.Config) bool { return v == "6" }},
 	{name: "smtpd_forbid_bare_newline", hint: "smtpd_forbid_bare_newline = yes: SMTP smuggling, CVE-2023-51764", grave: true,
 		good: func(v string, _ *config.Config) bool { return v == "yes" || v == "normalize" || v == "reject" }},
+	{name: "message_strip_characters", hint: `message_strip_characters = \0: milters see a header value only up to its first NUL, the reader sees all`,
+		good: func(v string, _ *config.Config) bool { return strings.Contains(v, `\0`) }},
 	{name: "message_size_limit", hint: "message_size_limit must be above 0 and at most limit.message, or large mail meets the rule message-oversize",
 		good: func(v string, cfg *config.Config) bool {
 			n, err := strconv.ParseInt(v, 10, 64)

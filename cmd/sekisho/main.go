@@ -29,9 +29,6 @@ const (
 // no message.
 var errFound = errors.New("found")
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program, for main and for tests.
@@ -41,7 +38,8 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	return status(root.Execute(), errs)
+	at, err := root.ExecuteC()
+	return status(err, at.CommandPath(), errs)
 }
 
 func rootCommand() *cobra.Command {
@@ -54,36 +52,21 @@ read it, judges it by rules, and keeps what must not reach a desk.
 Exit status: 0 done, 1 could not do it, 2 wrong usage, 3 done and something was found.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          usageArgs(cobra.NoArgs),
+		Args:          noCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.PersistentFlags().String("config", "", "configuration file (default "+config.DefaultFile+" if it is there)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serveCommand(), scanCommand(), rulesCommand(), quarantineCommand(), configCommand(), doctorCommand(), versionCommand())
+	root.SuggestionsMinimumDistance = suggestFrom
+	root.SetHelpCommand(helpCommand(root))
+	completeCommand(root)
 	return root
 }
 
-// usageArgs marks the errors of a cobra argument check as wrong usage.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
-}
-
-// groupCommand is a command that only holds others.
-func groupCommand(use, short string, commands ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: usageArgs(cobra.NoArgs), RunE: func(c *cobra.Command, _ []string) error {
-		return usageError{fmt.Errorf("%s needs a subcommand", c.CommandPath())}
-	}}
-	c.AddCommand(commands...)
-	return c
-}
-
-// status prints an error for people and returns the exit status.
-func status(err error, errs io.Writer) int {
+// status prints an error for people and returns the exit status; at is the
+// command that was asked for.
+func status(err error, at string, errs io.Writer) int {
 	var usage usageError
 	switch {
 	case err == nil:
@@ -91,7 +74,7 @@ func status(err error, errs io.Writer) int {
 	case errors.Is(err, errFound):
 		return exitFound
 	case errors.As(err, &usage):
-		fmt.Fprintf(errs, "sekisho: %s\nhint: see sekisho --help\n", escape.Text(err.Error()))
+		fmt.Fprintf(errs, "sekisho: %s\nhint: see %s --help\n", escape.Text(err.Error()), at)
 		return exitUsage
 	}
 	complain(errs, err)

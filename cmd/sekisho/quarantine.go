@@ -12,6 +12,7 @@ import (
 
 	"sekisho/filter/config"
 	"sekisho/filter/escape"
+	"sekisho/filter/finding"
 	"sekisho/filter/quarantine"
 	"sekisho/filter/quarantine/sqlite"
 	"sekisho/filter/report"
@@ -60,7 +61,7 @@ type listFlags struct {
 func quarantineListCommand() *cobra.Command {
 	var f listFlags
 	c := &cobra.Command{
-		Use: "list", Short: "list kept mail, newest first", Args: usageArgs(cobra.NoArgs),
+		Use: "list", Short: "list kept mail, newest first", Args: noArgs,
 		Example: "  sekisho quarantine list --since 24h --recipient soumu@\n  sekisho quarantine list --state held --json",
 	}
 	fl := c.Flags()
@@ -96,6 +97,9 @@ func (f listFlags) filter(now time.Time) (quarantine.Filter, error) {
 	}
 	if out.Until, err = parseWhen("--until", f.until, now); err != nil {
 		return out, err
+	}
+	if f.limit < 0 {
+		return out, usageError{fmt.Errorf("--limit %d: a number of entries, or 0 for all", f.limit)}
 	}
 	if f.state != "" {
 		state, ok := quarantine.ParseState(f.state)
@@ -156,7 +160,7 @@ func printItems(w io.Writer, items []quarantine.Item, asJSON bool) error {
 
 func quarantineShowCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "show ID", Short: "show one kept mail: envelope, reasons, findings, history", Args: usageArgs(cobra.ExactArgs(1)),
+		Use: "show ID", Short: "show one kept mail: envelope, reasons, findings, history", Args: oneArg("ID"),
 		Long: "Show one kept mail. Its content is never printed unless --raw asks for the\nbytes, which are refused on a terminal.",
 	}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
@@ -204,9 +208,13 @@ func printRaw(c *cobra.Command, st quarantine.Store, id quarantine.ID) error {
 func printItem(w io.Writer, it quarantine.Item, history []quarantine.Entry) error {
 	var b strings.Builder
 	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%-11s %s\n", name+":", escape.Text(value))
+		if value == "" {
+			return
 		}
+		if name != "" {
+			name += ":"
+		}
+		fmt.Fprintf(&b, "%-11s %s\n", name, escape.Text(value))
 	}
 	line("id", string(it.ID))
 	line("state", string(it.State))
@@ -230,19 +238,43 @@ func printItem(w io.Writer, it quarantine.Item, history []quarantine.Entry) erro
 		line("rule", fmt.Sprintf("%s (%s) %s", r.Rule, r.Severity, r.Why))
 		line("", r.WhyJa)
 	}
-	printFindings(&b, "", it.Findings)
+	for _, f := range it.Findings {
+		line("finding", findingText(f))
+	}
 	for _, e := range history {
-		line("history", fmt.Sprintf("%s %s by %s: %s %s %s", e.At.Local().Format(time.RFC3339), e.Action, e.Actor, e.Outcome, e.Reason, e.Detail))
+		line("history", historyText(e))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// findingText names a finding of kept mail with its place: there is no tree
+// beside it that would show the place.
+func findingText(f finding.Finding) string {
+	var b strings.Builder
+	printFindings(&b, "", []finding.Finding{f})
+	text := strings.TrimPrefix(strings.TrimSpace(b.String()), "! ")
+	if f.Path == "" {
+		return text
+	}
+	return f.Path + "  " + text
+}
+
+func historyText(e quarantine.Entry) string {
+	text := fmt.Sprintf("%s %s by %s: %s", e.At.Local().Format(time.RFC3339), e.Action, e.Actor, e.Outcome)
+	for _, part := range []string{e.Reason, e.Detail} {
+		if part != "" {
+			text += "; " + part
+		}
+	}
+	return text
 }
 
 func quarantineReleaseCommand() *cobra.Command {
 	var smtp, reason string
 	var asJSON, again bool
 	c := &cobra.Command{
-		Use: "release ID...", Short: "give kept mail back to Postfix, byte for byte", Args: usageArgs(cobra.MinimumNArgs(1)),
+		Use: "release ID...", Short: "give kept mail back to Postfix, byte for byte", Args: someArgs("ID"),
 		Long: `Give kept mail back to Postfix with its own envelope, through an smtpd without
 this milter (docs/quarantine.md shows the entry for master.cf). It counts as
 released only when Postfix answered 250; any other answer is shown and kept,
@@ -279,7 +311,7 @@ func quarantineDeleteCommand() *cobra.Command {
 	var reason string
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "delete ID...", Short: "delete kept mail; the entry stays as the record", Args: usageArgs(cobra.MinimumNArgs(1)),
+		Use: "delete ID...", Short: "delete kept mail; the entry stays as the record", Args: someArgs("ID"),
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why it is deleted (required)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
@@ -315,7 +347,7 @@ func jsonOutcome(w io.Writer, id quarantine.ID, it quarantine.Item, reply string
 }
 
 func quarantineVerifyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "verify", Short: "read every kept mail and check it against its record", Args: usageArgs(cobra.NoArgs),
+	c := &cobra.Command{Use: "verify", Short: "read every kept mail and check it against its record", Args: noArgs,
 		Long: "Read every kept mail and check it against its record. Exit status 3 when something is wrong."}
 	asJSON := c.Flags().Bool("json", false, "print one JSON object a line")
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -96,7 +96,7 @@ func rulesCommand() *cobra.Command {
 }
 
 func rulesListCommand() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "print every rule in force", Args: usageArgs(cobra.NoArgs)}
+	c := &cobra.Command{Use: "list", Short: "print every rule in force", Args: noArgs}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		set, err := rulesOf(c)
@@ -107,11 +107,19 @@ func rulesListCommand() *cobra.Command {
 			return printJSON(c.OutOrStdout(), map[string]any{"schema": report.Schema, "rule_set": set.ID(), "rules": set.Rules()})
 		}
 		for _, r := range set.Rules() {
-			fmt.Fprintf(c.OutOrStdout(), "%-40s %-10s %-8s %s\n", r.ID, r.Then, r.Severity, escape.Text(r.Why))
+			fmt.Fprintf(c.OutOrStdout(), "%-32s %-14s %-8s %s\n", r.ID, asks(r), r.Severity, escape.Text(r.Why))
 		}
 		return nil
 	}
 	return c
+}
+
+// asks is what a rule asks for; one that only watches says so.
+func asks(r rule.Info) string {
+	if r.Observe {
+		return r.Then.String() + " (observe)"
+	}
+	return r.Then.String()
 }
 
 func rulesOf(c *cobra.Command) (*rule.Set, error) {
@@ -123,7 +131,7 @@ func rulesOf(c *cobra.Command) (*rule.Set, error) {
 }
 
 func rulesTestCommand() *cobra.Command {
-	c := &cobra.Command{Use: "test", Short: "run every rule's own tests", Args: usageArgs(cobra.NoArgs),
+	c := &cobra.Command{Use: "test", Short: "run every rule's own tests", Args: noArgs,
 		Long: "Run the tests inside the rule files. Exit status 3 when one fails."}
 	asJSON := c.Flags().Bool("json", false, "print one JSON object a test")
 	c.RunE = func(c *cobra.Command, _ []string) error {

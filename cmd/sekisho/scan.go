@@ -39,7 +39,7 @@ and what the rules make of it. Nothing is kept or sent. DNS is asked only with -
 Exit status: 0 when every input would be accepted or tagged, 3 when some input
 would not, 1 when an input could not be read.`,
 		Example: "  sekisho scan notice.eml\n  sekisho scan --json --auth --client-ip 192.0.2.1 --mail-from a@example.jp notice.eml",
-		Args:    usageArgs(cobra.MinimumNArgs(1)),
+		Args:    someArgs("FILE"),
 	}
 	fl := c.Flags()
 	fl.BoolVar(&f.json, "json", false, "print one JSON object a line, in the order of the inputs")
@@ -162,7 +162,7 @@ func (s *scanner) read(file string) ([]byte, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, &os.PathError{Op: "read", Path: file, Err: errors.New("is a directory: name the files in it")}
+		return nil, &config.Error{File: file, Err: errors.New("is a directory"), Hint: "name the files in it"}
 	}
 	return io.ReadAll(io.LimitReader(f, s.cfg.MaxMessage+1))
 }

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"usage":    cmdUsage,
 			"specimen": cmdSpecimen,
 			"postfix":  cmdPostfix,
 			"send":     cmdSend,
@@ -59,6 +60,18 @@ type rig struct {
 }
 
 func rigOf(ts *testscript.TestScript) *rig { return ts.Value(rigKey{}).(*rig) }
+
+// cmdUsage expects wrong usage, which is status 2 with a hint: usage ARGS...
+func cmdUsage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: usage ARGS...")
+	}
+	// ts.Exec tells no status, so the shell is asked to judge it.
+	err := ts.Exec("sh", append([]string{"-c", `sekisho "$@"; [ $? = 2 ]`, "sh"}, args...)...)
+	if err != nil {
+		ts.Fatalf("sekisho %q: not status 2", args)
+	}
+}
 
 // cmdSpecimen writes a demo mail: specimen NAME FILE.
 func cmdSpecimen(ts *testscript.TestScript, neg bool, args []string) {

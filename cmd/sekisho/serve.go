@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -44,7 +45,7 @@ SIGTERM and SIGINT stop it after the messages under way have their answer.
 SIGHUP reads configuration and rules again: all of them, or on any mistake none.
 A new listen, quarantine.dir, spool or limit.connections needs a restart.`,
 		Example: "  sekisho serve\n  sekisho serve --config /etc/sekisho/sekisho.yaml\n  sekisho serve --listen unix:/run/sekisho/milter.sock --store /var/lib/sekisho/quarantine",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    noArgs,
 	}
 	fl := c.Flags()
 	fl.StringArrayVar(&f.listen, "listen", nil, "address of the milter socket, overrides listen (repeatable)")
@@ -55,7 +56,7 @@ A new listen, quarantine.dir, spool or limit.connections needs a restart.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
-		d := &daemon{load: func() (*config.Config, error) { return f.config(c) }, logTo: c.ErrOrStderr()}
+		d := &daemon{load: func() (*config.Config, error) { return f.config(c) }, logTo: c.ErrOrStderr(), hup: make(chan os.Signal, 1)}
 		return d.run(ctx)
 	}
 	return c
@@ -80,16 +81,17 @@ func (f serveFlags) config(c *cobra.Command) (*config.Config, error) {
 	if f.noAuth {
 		set("auth.enabled", "--no-auth", "false")
 	}
-	if cfg.LogFormat != "json" && cfg.LogFormat != "text" {
-		errs = append(errs, usageError{fmt.Errorf("--log-format %q: json or text", cfg.LogFormat)})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
-	return cfg, errors.Join(errs...)
+	return cfg, cfg.Check()
 }
 
 // daemon is a running `serve`.
 type daemon struct {
 	load  func() (*config.Config, error)
 	logTo io.Writer
+	hup   chan os.Signal
 	log   *record.Log
 	gate  *filter.Gate
 	store quarantine.Store
@@ -97,6 +99,9 @@ type daemon struct {
 
 // run serves until ctx ends. Nothing listens before everything is ready.
 func (d *daemon) run(ctx context.Context) error {
+	// From the first moment: an early SIGHUP must not end the daemon.
+	signal.Notify(d.hup, syscall.SIGHUP)
+	defer signal.Stop(d.hup)
 	cfg, err := d.load()
 	if err != nil {
 		return err
@@ -146,16 +151,13 @@ func (d *daemon) listen(ctx context.Context, cfg *config.Config) error {
 
 // wait reloads at each SIGHUP until ctx ends or a listener fails.
 func (d *daemon) wait(ctx context.Context, failed <-chan error) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-failed:
 			return err
-		case <-hup:
+		case <-d.hup:
 			d.reload()
 		}
 	}
@@ -229,7 +231,7 @@ func openListeners(cfg *config.Config) ([]net.Listener, error) {
 			for _, open := range out {
 				err = errors.Join(err, open.Close())
 			}
-			return nil, err
+			return nil, &config.Error{File: "listen", Err: err, Hint: listenHint(err)}
 		}
 		out = append(out, l)
 	}
@@ -237,6 +239,16 @@ func openListeners(cfg *config.Config) ([]net.Listener, error) {
 		return nil, &config.Error{File: "listen", Err: errors.New("no address to listen on"), Hint: "for example listen: [inet:127.0.0.1:8896]"}
 	}
 	return out, nil
+}
+
+func listenHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "make the socket's folder for the service user and Postfix's group, mode 0750"
+	case errors.Is(err, fs.ErrPermission):
+		return "the service user must be able to make files in the socket's folder; ports below 1024 are root's"
+	}
+	return "choose another address with listen or --listen, or stop the program that uses it"
 }
 
 func sessionConfig(cfg *config.Config, note func(string, map[string]any)) session.Config {

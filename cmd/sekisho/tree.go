@@ -106,7 +106,11 @@ func marks(e report.Entity) string {
 	if e.Reading != "" {
 		words = append(words, "as "+escape.Text(e.Reading))
 	}
-	return fmt.Sprintf("  (%s; %d bytes)", strings.Join(words, ", "), e.Size)
+	size := fmt.Sprintf("%d bytes", e.Size)
+	if len(words) == 0 {
+		return "  (" + size + ")"
+	}
+	return "  (" + strings.Join(words, ", ") + "; " + size + ")"
 }
 
 func printFindings(b *strings.Builder, lead string, fs []finding.Finding) {

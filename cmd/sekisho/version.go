@@ -29,7 +29,7 @@ func buildVersion() string {
 }
 
 func versionCommand() *cobra.Command {
-	c := &cobra.Command{Use: "version", Short: "print the version", Args: usageArgs(cobra.NoArgs)}
+	c := &cobra.Command{Use: "version", Short: "print the version", Args: noArgs}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *asJSON {

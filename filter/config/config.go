@@ -123,7 +123,7 @@ func parse(file string, data []byte) (*Config, error) {
 	r := reader{c: c, file: file, seen: map[string]int{}}
 	r.mapping("", root)
 	if len(r.errs) == 0 {
-		r.errs = append(r.errs, c.check(file, r.seen)...)
+		r.errs = append(r.errs, c.check(file)...)
 	}
 	return c, errors.Join(r.errs...)
 }
@@ -140,13 +140,16 @@ func stripComments(s string) string {
 	return b.String()
 }
 
-// syntaxError gives a YAML error the shape of ours. The library's text begins
-// with its own line number, which we cannot get otherwise.
+// syntaxError gives a YAML error the shape of ours. The library gives the line
+// within its text only.
 func syntaxError(file string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 0
-	if i := strings.Index(text, "line "); i >= 0 {
-		_, _ = fmt.Sscanf(text[i:], "line %d", &line) // no number: line stays 0
+	if i := strings.Index(text, " at L"); i >= 0 {
+		_, _ = fmt.Sscanf(text[i:], " at L%d", &line) // no number: line stays 0
+	}
+	if _, cause, ok := strings.Cut(text, ": "); ok && line > 0 {
+		text = cause
 	}
 	return &Error{File: file, Line: line, Err: errors.New(text), Hint: "indent with blanks, never tabs; quote values that hold ': ' or begin with a sign"}
 }
@@ -226,23 +229,29 @@ func scalars(n *yaml.Node) ([]string, bool) {
 	return nil, false // a mapping or an alias
 }
 
-// check finds values that do not go together.
-func (c *Config) check(file string, line map[string]int) []error {
+// Check finds values that have the wrong form or do not go together. Load has
+// done so for a file; it is for those who changed a key with Set.
+func (c *Config) Check() error { return errors.Join(c.check("configuration")...) }
+
+func (c *Config) check(file string) []error {
 	var errs []error
 	bad := func(key, hint, format string, args ...any) {
-		errs = append(errs, &Error{File: file, Line: line[key], Err: fmt.Errorf(key+": "+format, args...), Hint: hint})
+		place := c.origin[key]
+		if place == "default" { // it is at odds with a key that stands in the file
+			place = file
+		}
+		errs = append(errs, &Error{File: place, Err: fmt.Errorf(key+": "+format, args...), Hint: hint})
+	}
+	for _, f := range forms {
+		if m := f.check(c); m != nil {
+			bad(f.key, m.hint, "%s", m.what)
+		}
 	}
 	if c.InspectTimeout >= c.MessageTimeout {
 		bad("timeout.inspect", "the inspection must end before the whole message's deadline", "%v is not below timeout.message (%v)", c.InspectTimeout, c.MessageTimeout)
 	}
 	if c.AuthTimeout >= c.MessageTimeout {
 		bad("auth.timeout", "DNS must end before the whole message's deadline", "%v is not below timeout.message (%v)", c.AuthTimeout, c.MessageTimeout)
-	}
-	if c.LogFormat != "json" && c.LogFormat != "text" {
-		bad("log.format", "json or text", "unknown format %q", c.LogFormat)
-	}
-	if c.WhenUnhealthy != "hold" && c.WhenUnhealthy != "defer" {
-		bad("quarantine.when_unhealthy", "hold or defer", "unknown way %q", c.WhenUnhealthy)
 	}
 	if c.MaxHeader > c.MaxMessage {
 		bad("limit.header", "the header is a part of the message", "is larger than limit.message")

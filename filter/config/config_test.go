@@ -51,6 +51,18 @@ func TestMistakes(t *testing.T) {
 		{"twice", "auth.enabled: true\nauth:\n  enabled: false\n", "f.yaml:3: auth.enabled is already set in line 1", "keep one"},
 		{"deadlines that cross", "timeout: {inspect: 40s}\n", "timeout.inspect: 40s is not below timeout.message (30s)", "deadline"},
 		{"bad network", "internal: [10.0.0]\n", `"10.0.0" is not a network`, ""},
+		{"a socket of no kind", "listen: [foo]\n", `f.yaml:1: listen: "foo" is no milter socket`, "inet:127.0.0.1:8896"},
+		{"a socket without a port", "listen: [inet:127.0.0.1]\n", `f.yaml:1: listen: "127.0.0.1" is not HOST:PORT`, "for example"},
+		{"a socket for the world", "listen: [inet:0.0.0.0:8896]\n", "f.yaml:1: listen: \"inet:0.0.0.0:8896\" is not a loopback address", "listen_remote"},
+		{"a name server by name", "auth: {dns: [localhost]}\n", `f.yaml:1: auth.dns: "localhost" is not ADDRESS:PORT`, "127.0.0.1:53"},
+		{"a release server without a port", "release.smtp: localhost\n", `f.yaml:1: release.smtp: "localhost" is not HOST:PORT`, "10026"},
+		{"a prefix that begins another field", "tag.subject_prefix: \"a\\nBcc: b\"\n", "f.yaml:1: tag.subject_prefix: ", "one line"},
+		{"a contact that ends the reply", "reject.contact: \"a\\r\\n250 b\"\n", "f.yaml:1: reject.contact: ", "one line"},
+		{"an id of two words", "auth.id: mx; spf=pass\n", "f.yaml:1: auth.id: ", "host name"},
+		{"an address for a domain", "own_domains: [a@example.jp]\n", `f.yaml:1: own_domains: "a@example.jp" is not a domain`, "example.jp"},
+		{"no folder", "quarantine.dir: \"\"\n", `f.yaml:1: quarantine.dir: "" is no folder`, "folder"},
+		{"unknown log format", "log.format: xml\n", `f.yaml:1: log.format: "xml" is neither json nor text`, "json or text"},
+		{"a tab", "log:\n\tformat: text\n", "f.yaml:2: found character", "never tabs"},
 		{"not a mapping", "- a\n", "f.yaml:1: the file: expected a block of keys", "key: value"},
 		{"broken yaml", "listen: [a\nb: c\n", "f.yaml:", "indent with blanks"},
 		{"two documents", "log: {format: json}\n---\nlog: {format: text}\n", "f.yaml:", ""},
@@ -69,6 +81,35 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("hints %q lack %q", hints, tt.hint)
 			}
 		})
+	}
+}
+
+// The forms that honest files use are none of those mistakes.
+func TestHonestForms(t *testing.T) {
+	for _, in := range []string{
+		"listen: [inet:127.0.0.1:8896, \"inet:[::1]:8896\", inet:localhost:8896, inet:8896@localhost, unix:/run/sekisho/milter.sock]\n",
+		"listen: [inet:192.0.2.1:8896]\nlisten_remote: true\n",
+		"auth: {dns: [127.0.0.1:53, \"[::1]:53\"], id: mx.example.jp}\n",
+		"tag.subject_prefix: \"[注意] \"\nreject.contact: 情報システム部 +81-3-0000-0000\n",
+		"own_domains: [example.jp, 日本語.example]\nrelease.smtp: localhost:10026\n",
+	} {
+		if _, err := parse("f.yaml", []byte(in)); err != nil {
+			t.Errorf("parse(%q) = %v, want no mistake", in, err)
+		}
+	}
+}
+
+// A flag's mistake is told under the flag's name.
+func TestCheckAfterSet(t *testing.T) {
+	c := Default()
+	if err := c.Check(); err != nil {
+		t.Fatalf("the defaults: %v", err)
+	}
+	if err := c.Set("log.format", "--log-format", "xml"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), "--log-format: log.format: ") {
+		t.Errorf("Check() = %v, want the flag's name", err)
 	}
 }
 
