@@ -202,6 +202,8 @@ type Judge struct {
 	OwnDomains []string
 	// Internal says whether a client address counts as inside.
 	Internal func(netip.Addr) bool
+	// Reports remembers what was inspected before; nil for no memory.
+	Reports *Reports
 	// AuthTimeout bounds all DNS of one message.
 	AuthTimeout time.Duration
 }
@@ -215,7 +217,7 @@ func (j *Judge) Message(ctx context.Context, m *mail.Message) Judged {
 		return out
 	}
 	results := j.authenticate(ctx, m)
-	out.Report = j.Inspect(ctx, m.Raw)
+	out.Report = j.inspect(ctx, m)
 	if results != nil {
 		out.Auth, out.Authenticated = <-results, true
 	}

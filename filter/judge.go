@@ -39,6 +39,16 @@ func oversize(m *mail.Message) *report.Report {
 		Findings: []finding.Finding{finding.New(finding.MessageOversize, "")}}
 }
 
+// inspect asks the memory, then the Inspector.
+func (j *Judge) inspect(ctx context.Context, m *mail.Message) *report.Report {
+	if rep := j.Reports.get(m.SHA256); rep != nil {
+		return rep
+	}
+	rep := j.Inspect(ctx, m.Raw)
+	j.Reports.put(m.SHA256, rep)
+	return rep
+}
+
 // authenticate asks DNS while the inspection runs; nil when it is not asked.
 func (j *Judge) authenticate(ctx context.Context, m *mail.Message) <-chan auth.Results {
 	if j.Auth == nil || j.inside(m.Client) || m.Client.Addr.IsLoopback() {
