@@ -59,7 +59,7 @@ func (s *stage) send(i int, c specimen.Case) (string, error) {
 		func() (string, error) { return client.Hello("mail.sender.example") },
 	} {
 		if reply, err := step(); err != nil || !strings.HasPrefix(reply, "2") {
-			return reply, fmt.Errorf("Postfix answered %q, %w", reply, orRefused(err))
+			return reply, fmt.Errorf("the answer of Postfix is %q, %w", reply, orRefused(err))
 		}
 	}
 	reply, err := client.Send(c.From, []string{c.To}, c.Raw)

@@ -20,10 +20,9 @@ import (
 
 // Log writes events. Its methods may be called from many goroutines.
 type Log struct {
-	zero    zerolog.Logger
-	sink    *sink
-	now     func() time.Time
-	unknown atomic.Int64
+	zero zerolog.Logger
+	sink *sink
+	now  func() time.Time
 }
 
 // New returns a Log that writes to w, as "json" or as "text".

@@ -22,7 +22,6 @@ type checkpoint struct {
 	sink    *postfixrig.Sink
 	server  *Server
 	notes   *notes
-	mails   atomic.Int64
 }
 
 // rig is the one Postfix for all tests: starting one takes seconds. Its milter

@@ -34,17 +34,17 @@ func (h *health) fail(err error) {
 }
 
 // state returns the cause, and whether the caller is the one to probe.
-func (h *health) state() (err error, corrupt, probe bool) {
+func (h *health) state() (corrupt, probe bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.err == nil {
-		return nil, false, false
+		return false, false, nil
 	}
 	if time.Since(h.probed) < probePause {
-		return h.err, h.corrupt, false
+		return h.corrupt, false, h.err
 	}
 	h.probed = time.Now()
-	return h.err, h.corrupt, true
+	return h.corrupt, true, h.err
 }
 
 func (h *health) heal() {
@@ -60,7 +60,7 @@ func (s *Store) Healthy() error {
 	if s.isClosed() {
 		return wrap(doing, quarantine.ErrClosed)
 	}
-	cause, corrupt, probe := s.health.state()
+	corrupt, probe, cause := s.health.state()
 	if cause != nil && probe {
 		cause = s.probe(corrupt)
 	}
