@@ -16,6 +16,7 @@ import (
 
 	"sekisho/filter/postfixrig"
 	"sekisho/filter/specimen"
+	"sekisho/filter/testfile"
 )
 
 func TestMain(m *testing.M) {
@@ -25,12 +26,14 @@ func TestMain(m *testing.M) {
 // TestScripts runs the stories in testdata/scripts with the true program, and
 // where they ask for it with a private Postfix.
 func TestScripts(t *testing.T) {
-	dir, err := filepath.Abs("../../testdata/scripts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 dir,
+	p := scriptParams()
+	p.Dir = filepath.Join(testfile.Root(t), "testdata/scripts")
+	testscript.Run(t, p)
+}
+
+// scriptParams is the stage of every script, with the words we taught it.
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", e.Getenv("PATH")+":/usr/sbin:/usr/bin:/sbin:/bin")
@@ -48,7 +51,7 @@ func TestScripts(t *testing.T) {
 			"arrived":  cmdArrived,
 			"freeport": cmdFreePort,
 		},
-	})
+	}
 }
 
 type rigKey struct{}

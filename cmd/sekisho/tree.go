@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -79,7 +80,10 @@ func branch(depth int) string {
 
 func title(e report.Entity) string {
 	switch {
-	case e.Name != "" && e.Path != "" && e.Path != e.Name:
+	case e.Path == e.Name || strings.HasSuffix(e.Path, "/"+e.Name):
+		// The path of a member ends in its name.
+		return cmp.Or(e.Path, "message")
+	case e.Name != "" && e.Path != "":
 		return e.Path + "  " + e.Name
 	case e.Name != "":
 		return e.Name
