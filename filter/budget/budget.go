@@ -69,6 +69,7 @@ type Budget struct {
 	members int
 	stopped atomic.Bool
 	reached []Reached
+	spare   [][]byte // given back by Free
 }
 
 // New opens an account.
@@ -134,12 +135,19 @@ func (b *Budget) Enter(path string, depth int) error {
 // Read draws all of r, which unpacks packed bytes, within the budget: at most
 // Member bytes and Ratio times packed. It returns what was read, and
 // ErrExceeded where a limit cut it short, or r's own error. packed < 0 means
-// unknown and skips the ratio.
+// unknown and skips the ratio. Who needs the bytes no longer may Free them.
 func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
-	out := make([]byte, 0, readStart)
+	return b.ReadSized(path, r, packed, 0)
+}
+
+// ReadSized is Read where a size is declared: room is made for it at once. It
+// is a hint only, and believed as far as honest packers go.
+func (b *Budget) ReadSized(path string, r io.Reader, packed, size int64) ([]byte, error) {
+	// One byte more, so that the end is met without growing.
+	out := b.room(max(readStart, int(min(size+1, max(packed, 0)*readTrust, readDouble))))
 	for {
 		if len(out) == cap(out) {
-			out = wider(out)
+			out = b.wider(out)
 		}
 		// A short step, so that little is read beyond a limit.
 		n, err := r.Read(out[len(out):min(cap(out), len(out)+readStep)])
@@ -158,12 +166,41 @@ func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
 	}
 }
 
-// wider gives out more room: twice while that is cheap, then as append does.
-func wider(out []byte) []byte {
-	if len(out) < readDouble {
-		return slices.Grow(out, len(out))
+// Free gives back bytes that Read has returned, for members to come: making
+// and clearing memory would cost more than unpacking. The caller answers for
+// nobody using them any more; a slice that Read did not return is none to give.
+func (b *Budget) Free(buf []byte) {
+	if cap(buf) < readStart || cap(buf) > readKeep || len(b.spare) >= maxSpare {
+		return
 	}
-	return append(out, 0)[:len(out)]
+	b.spare = append(b.spare, buf[:0])
+}
+
+// room returns an empty buffer for n bytes, the smallest spare one that fits.
+func (b *Budget) room(n int) []byte {
+	best := -1
+	for i, s := range b.spare {
+		if cap(s) >= n && (best < 0 || cap(s) < cap(b.spare[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return make([]byte, 0, n)
+	}
+	buf := b.spare[best]
+	b.spare = slices.Delete(b.spare, best, best+1)
+	return buf
+}
+
+// wider gives out more room: twice while that is cheap, then a quarter more.
+func (b *Budget) wider(out []byte) []byte {
+	n := 2 * cap(out)
+	if cap(out) >= readDouble {
+		n = cap(out) + cap(out)/4
+	}
+	larger := append(b.room(n), out...)
+	b.Free(out)
+	return larger
 }
 
 // Read begins small, since most members are, and takes at most one step
@@ -172,6 +209,13 @@ const (
 	readStart  = 4 << 10
 	readStep   = 64 << 10
 	readDouble = 16 << 20
+	// readTrust is how far a declared size is believed: text and XML are
+	// packed up to so many times.
+	readTrust = 16
+	// maxSpare buffers are kept, one for each level of nesting and some; a
+	// larger one than readKeep is not, so that a bomb does not stay in memory.
+	maxSpare = 8
+	readKeep = 32 << 20
 )
 
 func (b *Budget) grow(path string, have, n, packed int64) error {

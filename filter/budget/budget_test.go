@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"slices"
 	"testing"
 )
@@ -80,3 +81,25 @@ func TestReadKeepsWhatCameBeforeAnError(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestFreeIsUsedAgain: a buffer given back is what the next member is read
+// into, and a declared size that lies costs no more than packed bytes allow.
+func TestFreeIsUsedAgain(t *testing.T) {
+	b := New(Default)
+	first, err := b.ReadSized("a", strings.NewReader(strings.Repeat("x", 100000)), 50000, 100000)
+	if err != nil || len(first) != 100000 {
+		t.Fatalf("ReadSized = %d bytes, %v; want 100000", len(first), err)
+	}
+	b.Free(first)
+	second, err := b.Read("b", strings.NewReader("hello"), 5)
+	if err != nil || string(second) != "hello" || &second[0] != &first[0] {
+		t.Errorf("Read = %q, %v; want hello in the memory of the one before", second, err)
+	}
+	third, err := b.Read("c", strings.NewReader("world"), 5)
+	if err != nil || &third[0] == &first[0] {
+		t.Errorf("Read = %q, %v; want world in memory of its own", third, err)
+	}
+	if liar, err := b.ReadSized("d", strings.NewReader("small"), 5, 1<<40); err != nil || cap(liar) > 1<<16 {
+		t.Errorf("ReadSized of a lie made room for %d bytes, %v; want little", cap(liar), err)
+	}
+}

@@ -24,6 +24,23 @@ import (
 	"sekisho/filter/unpack"
 )
 
+// Input is what is to be inspected.
+type Input struct {
+	Kind string // report.KindMail or report.KindFile
+	Name string // of a file
+	// SHA256 is the digest of Raw, "" where nobody has computed it yet.
+	SHA256 string
+	Raw    []byte
+}
+
+// Run inspects in as what it is said to be.
+func Run(in Input, bud *budget.Budget) *report.Report {
+	if in.Kind == report.KindFile {
+		return File(in.Name, in.Raw, bud)
+	}
+	return Mail(in.Raw, bud)
+}
+
 // Mail inspects raw as a message.
 func Mail(raw []byte, bud *budget.Budget) *report.Report {
 	w := newWalk(report.KindMail, raw, bud)
@@ -72,6 +89,14 @@ func newWalk(kind string, b []byte, bud *budget.Budget) *walk {
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// digest returns the digest of e; that of the input is known already.
+func (w *walk) digest(e *entity.Entity) string {
+	if e.Depth == 0 && e.Size == w.rep.Size {
+		return w.rep.SHA256
+	}
+	return digest(e.Body)
 }
 
 // guard runs one reader. A panic in it is our bug, but the mail's author chose
@@ -193,7 +218,7 @@ func (w *walk) describe(e *entity.Entity, types []string) report.Entity {
 	w.guard("filename", e.Path, func() { out.Exts = append(out.Exts, filename.Extensions(e.Names)...) })
 	out.Types = append(out.Types, types...)
 	if !e.Encrypted && !e.Dir {
-		out.SHA256 = digest(e.Body)
+		out.SHA256 = w.digest(e)
 	}
 	return out
 }

@@ -231,7 +231,8 @@ func (a *lzh) checksum(e *entity.Entity, h *lzhHeader, body []byte) bool {
 func (a *lzh) decode(e *entity.Entity, h *lzhHeader, m lzhMethod) {
 	packed := h.content(a.b)
 	r := &lzhReader{w: newLZHWindow(m.dict, h.size, m.history), dec: m.decoder(packed), left: min(h.size, lzhNoEnd)}
-	body, err := a.bud.Read(e.Path, r, int64(len(packed)))
+	body, err := a.bud.ReadSized(e.Path, r, int64(len(packed)), h.size)
+	defer a.bud.Free(body)
 	switch {
 	case errors.Is(err, budget.ErrExceeded):
 		e.Unread = true

@@ -44,6 +44,7 @@ func openGzip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) 
 	m.Unread = g.judge(m, err)
 	yield(m)
 	g.yieldApart(m)
+	bud.Free(body)
 	if rest := e.Body[g.end:]; err == nil && len(rest) > 0 {
 		g.trail(rest, g.end)
 	}
@@ -200,6 +201,7 @@ func openStream(m *members, names []entity.Name, open func() (io.Reader, error))
 		m.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
 	}
 	m.yield(e)
+	m.bud.Free(body)
 	return m.found
 }
 

@@ -31,6 +31,8 @@ type zipResult struct {
 	used int // packed bytes read
 	err  error
 	fits bool
+	// drawn bodies can be given back to the budget.
+	drawn bool
 }
 
 func claim(reading string, start int, r *zipRecord) zipClaim {
@@ -179,7 +181,8 @@ func (z *zipReader) run(path string, method zipMethod, src []byte, c zipClaim) (
 	if method.strong {
 		packed *= strongShare
 	}
-	r.body, r.err = z.bud.Read(path, &guarded{open: func() (io.Reader, error) { return method.open(z, in, c) }}, packed)
+	r.body, r.err = z.bud.ReadSized(path, &guarded{open: func() (io.Reader, error) { return method.open(z, in, c) }}, packed, int64(min(c.size, math.MaxInt32)))
+	r.drawn = true
 	if r.used = len(src); method.ends {
 		r.used -= in.Len()
 	}
@@ -208,6 +211,17 @@ func (z *zipReader) readContent(m *zipMember, e *entity.Entity) {
 	end += z.descriptor(m, e, end, first)
 	z.settlePart(e.Path, m.at, end)
 	z.yieldReadings(e, claims, first, others)
+	z.free(first)
+	for _, r := range others {
+		z.free(r)
+	}
+}
+
+// free gives a body back once its readers are done with it.
+func (z *zipReader) free(r zipResult) {
+	if r.drawn {
+		z.bud.Free(r.body)
+	}
 }
 
 // others decodes the further claims that may show another content: all when
@@ -218,8 +232,11 @@ func (z *zipReader) others(path string, claims []zipClaim, first zipResult) map[
 		if errors.Is(first.err, budget.ErrExceeded) || first.fits && (c.method == claims[0].method || c.loose || c.reading == "stored") {
 			continue
 		}
-		if r := z.decode(path, c); r.fits && !bytes.Equal(r.body, first.body) {
+		r := z.decode(path, c)
+		if r.fits && !bytes.Equal(r.body, first.body) {
 			out[i+1] = r
+		} else {
+			z.free(r)
 		}
 	}
 	return out
