@@ -83,7 +83,7 @@ var wraps = map[string][]string{
 	"script-shebang": {"text", "html", "script-php"}, "script-batch": {"text", "script-wsh", "html", "script-powershell"},
 	"script-registry": {"text"}, "script-encoded": {"text", "html"}, "script-wsh": {"text"}, "script-powershell": {"text", "script-wsh"},
 	"script-wsf": {"text", "xml", "script-wsh", "html"}, "script-sct": {"text", "xml", "script-wsh", "html"},
-	"script-php": {"text", "html", "xml"}, "script-inf": {"text"}, "pkcs7-signed": {"pkcs7"}, "pkcs7-enveloped": {"pkcs7"},
+	"script-php": {"text", "html", "xml"}, "script-inf": {"text"}, "pkcs7-signed": {"pkcs7"}, "pkcs7-enveloped": {"pkcs7"}, "pkcs7-compressed": {"pkcs7"},
 	"binhex": {"text"},
 }
 

@@ -111,7 +111,7 @@ func officeZIP(t string, types []string) bool {
 }
 
 // shownAsText are the grave types that a text editor shows and does not run.
-var shownAsText = set("html", "mht", "eml", "svg", "hta", "url", "scf", "desktop", "webloc", "theme", "iqy", "jnlp", "msc", "rdp",
+var shownAsText = set("html", "mht", "eml", "ics", "vcf", "svg", "hta", "url", "scf", "desktop", "webloc", "theme", "iqy", "jnlp", "msc", "rdp",
 	"library-ms", "search-ms", "settingcontent-ms", "folder-settings", "script-shebang", "script-batch", "script-powershell",
 	"script-registry", "script-encoded", "script-wsf", "script-sct", "script-wsh", "script-inf", "script-php", "binhex")
 

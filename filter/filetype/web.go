@@ -9,10 +9,11 @@ var texts = []Type{
 	textual("xml", plain, begins("<?xml")),
 	{Name: "mht", Holds: true, Match: isMHT},
 	textual("eml", holds, isMail),
-	textual("ics", plain, begins("begin:vcalendar")),
-	textual("vcf", plain, begins("begin:vcard")),
+	textual("ics", holds, begins("begin:vcalendar")),
+	textual("vcf", holds, begins("begin:vcard")),
 	{Name: "pkcs7-signed", Holds: true, Match: pkcs7("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02")},
 	{Name: "pkcs7-enveloped", Match: pkcs7("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03")},
+	{Name: "pkcs7-compressed", Holds: true, Match: pkcs7("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09")},
 	{Name: "pkcs7", Match: pkcs7("\x2a\x86\x48\x86\xf7\x0d\x01\x07", "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09")},
 	{Name: "tnef", Holds: true, Match: starts("\x78\x9f\x3e\x22")},
 	textual("binhex", holds, tells("(this file must be converted with binhex")),
@@ -76,16 +77,29 @@ func isMail(text []byte) bool {
 func isMHT(b []byte) bool {
 	text := opening(b)
 	if text == nil && at(b, 0, "%PDF") || isPDF(b) {
-		text = lower(head(b, 256<<10))
-		i := bytes.Index(text, []byte("\nmime-version:"))
+		i := lineBegins(head(b, 256<<10), "mime-version:")
 		if i < 0 {
 			return false
 		}
-		text = head(text[i+1:], 16<<10)
+		text = lower(head(b[i:min(len(b), 256<<10)], 16<<10))
 	}
 	fields, ok := headers(text)
 	return ok && bytes.Contains(fields, []byte("mime-version:")) && bytes.Contains(fields, []byte("multipart/related")) &&
 		!bytes.Contains(fields, []byte("\nreceived:"))
+}
+
+// lineBegins returns where a line after the first begins with word, in small
+// letters or capitals; -1 if none does.
+func lineBegins(b []byte, word string) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			return -1
+		}
+		if from += i + 1; len(b)-from >= len(word) && string(lower(b[from:from+len(word)])) == word {
+			return from
+		}
+	}
 }
 
 // pkcs7 returns a matcher of DER or BER content infos of a type (RFC 5652 §3).
