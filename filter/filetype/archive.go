@@ -17,7 +17,7 @@ var archives = []Type{
 	{Name: "lzma", Holds: true, Match: isLZMA},
 	{Name: "lzop", Holds: true, Match: starts("\x89LZO\x00\r\n\x1a\n")},
 	{Name: "compress", Holds: true, Match: isCompress},
-	{Name: "cab", Holds: true, Match: starts("MSCF\x00\x00\x00\x00", "ISc(")},
+	{Name: "cab", Holds: true, Match: isCAB},
 	{Name: "arj", Holds: true, Match: isARJ},
 	{Name: "ace", Holds: true, Match: there(7, "**ACE**")},
 	{Name: "arc", Holds: true, Match: isARC},
@@ -58,6 +58,13 @@ func isRAR(b []byte) bool {
 func is7z(b []byte) bool {
 	const mark = "7z\xbc\xaf\x27\x1c"
 	return at(b, 0, mark) || !boxed(b) && embedded(b, mark, 2) >= 0
+}
+
+// isCAB matches a cabinet, also one that a self-extractor carries, and the
+// kind of InstallShield.
+func isCAB(b []byte) bool {
+	const mark = "MSCF\x00\x00\x00\x00"
+	return at(b, 0, mark) || at(b, 0, "ISc(") || isPE(b) && embedded(b, mark, 3) >= 0
 }
 
 // isTar matches a tar header by its checksum (POSIX.1-1988 ustar and before).

@@ -176,6 +176,7 @@ func TestIdentify(t *testing.T) {
 		{"Shift_JIS", []byte("\x8b\x63\x8e\x96\x98\x5e\r\n"), []string{"text"}},
 		{"ISO-2022-JP", []byte("\x1b$B5D;vO?\x1b(B\r\n"), []string{"text"}},
 		{"PNG", []byte(png), []string{"png"}},
+		{"program that carries a cabinet", cat(pe(), "MSCF\x00\x00\x00\x00\x30\x00\x00\x00"), []string{"pe", "cab"}},
 		{"icon", cat("\x00\x00\x01\x00\x01\x00\x10\x10\x00\x00\x01\x00\x20\x00\x68\x04\x00\x00\x16\x00\x00\x00", make([]byte, 40)), []string{"ico"}},
 	}
 	for _, tt := range tests {
@@ -213,6 +214,7 @@ func TestPolyglot(t *testing.T) {
 		{"a docx", zipOf("[Content_Types].xml", "word/document.xml"), false},
 		{"a JAR", zipOf("META-INF/MANIFEST.MF", "a.class"), false},
 		{"a self-extractor", cat(pe(), zipOf("a.exe")), false},
+		{"a self-extractor with a cabinet", cat(pe(), "MSCF\x00\x00\x00\x00\x30\x00\x00\x00"), false},
 		{"an MSI", ole(msiRoot), false},
 		{"a web archive", []byte(mht), false},
 		{"a spreadsheet kept in a PDF", cat(pdf, zipOf("[Content_Types].xml"), "endstream\nendobj\n%%EOF\n"), false},

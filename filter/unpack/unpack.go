@@ -26,6 +26,9 @@ import (
 	"sekisho/filter/finding"
 )
 
+// Opens says whether members can be drawn out; else the format is only named.
+func (f Format) Opens() bool { return f.open != nil }
+
 // Walk opens e.Body as every container that types, names of package filetype,
 // say it may be, hands each member to yield and returns what was odd. A
 // member's Body is only lent: it may be a part of e.Body. opened is false when
