@@ -11,7 +11,7 @@ FUZZTIME ?= 5s
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 ASROOT := $(if $(SUDO),$(SUDO) env "PATH=$(PATH)" "HOME=$(HOME)" "CGO_ENABLED=0",)
 
-.PHONY: help demo test setup build check lint fuzz bench corpus docs clean
+.PHONY: help demo test setup build check lint fuzz bench chaos corpus docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ fuzz: ## a few seconds of each fuzz target (FUZZTIME=5s)
 bench: build ## speed of reading and decoding, then of the milter beside one that accepts all
 	go test -timeout 30m -run '^$$' -bench . -benchmem ./filter/...
 	bin/sekisho-bench
+
+chaos: setup ## every fault against the whole daemon, at deep counts (about an hour)
+	$(ASROOT) env SEKISHO_CHAOS=deep go test -count=1 -v -timeout 150m ./filter/chaos
 
 corpus: build ## figures over a corpus folder: make corpus CORPUS=../shared/corpus
 	@test -d "$(CORPUS)" || { echo "usage: make corpus CORPUS=folder"; exit 2; }

@@ -24,7 +24,7 @@ var level = map[string]int{
 	"filter":                   7,
 	"cmd/sekisho":              8,
 	// For tests and the demo only; no program but the demo may import them.
-	"filter/testfile": 9, "filter/specimen": 9, "filter/postfixrig": 9, "filter/auth/dnstest": 9, "filter/quarantine/storetest": 9,
+	"filter/testfile": 9, "filter/specimen": 9, "filter/postfixrig": 9, "filter/auth/dnstest": 9, "filter/quarantine/storetest": 9, "filter/chaos": 9,
 	"cmd/sekisho-demo": 10,
 	// It makes its mail out of specimens.
 	"filter/load": 10, "cmd/sekisho-bench": 11,

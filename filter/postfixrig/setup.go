@@ -61,6 +61,7 @@ milter_protocol = 6
 // without the milters.
 const masterCF = `%s inet n - n - - smtpd
 %s inet n - n - - smtpd -o smtpd_milters=
+pickup    unix  n - n 60 1 pickup
 cleanup   unix  n - n - 0 cleanup
 qmgr      unix  n - n 300 1 qmgr
 tlsmgr    unix  - - n 1000? 1 tlsmgr
