@@ -3,10 +3,10 @@ package filetype
 import "bytes"
 
 var archives = []Type{
-	{Name: "zip", Holds: true, Match: isZIP},
-	{Name: "lzh", Holds: true, Match: isLZH}, // lzh.go
-	{Name: "rar", Holds: true, Match: isRAR},
-	{Name: "7z", Holds: true, Match: is7z},
+	looking("zip", holds, isZIP),
+	looking("lzh", holds, isLZH), // lzh.go
+	looking("rar", holds, isRAR),
+	looking("7z", holds, is7z),
 	{Name: "tar", Holds: true, Match: isTar},
 	{Name: "gzip", Holds: true, Match: starts("\x1f\x8b\x08")},
 	{Name: "bzip2", Holds: true, Match: isBzip2},
@@ -35,13 +35,6 @@ var archives = []Type{
 	{Name: "squashfs", Holds: true, Match: starts("hsqs", "sqsh")},
 }
 
-// boxed says that b is of a format that honestly holds archives as they are:
-// an archive's mark inside is a member and no second face of the file. In text
-// from end to end a mark is a word.
-func boxed(b []byte) bool {
-	return container(b) || isText(b) && isText(tail(b, sampled))
-}
-
 // container says that b begins as a container that stores members unpacked.
 func container(b []byte) bool {
 	return isTar(b) || isOLE(b) || isDisk(b) || lzhStart(b) || boxMark(b)
@@ -50,14 +43,14 @@ func container(b []byte) bool {
 var boxMark = starts("PK\x03\x04", "Rar!\x1a\x07", "7z\xbc\xaf\x27\x1c", "MSCF", "!<arch>\n", "070701", "070707",
 	"MSWIM\x00", "xar!", "!BDN", "\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "\x78\x9f\x3e\x22")
 
-func isRAR(b []byte) bool {
+func isRAR(l *look) bool {
 	const mark = "Rar!\x1a\x07"
-	return at(b, 0, mark) || at(b, 0, "RE~^") || !boxed(b) && embedded(b, mark, 4) >= 0
+	return at(l.b, 0, mark) || at(l.b, 0, "RE~^") || !l.boxed() && embedded(l.b, mark, 4) >= 0
 }
 
-func is7z(b []byte) bool {
+func is7z(l *look) bool {
 	const mark = "7z\xbc\xaf\x27\x1c"
-	return at(b, 0, mark) || !boxed(b) && embedded(b, mark, 2) >= 0
+	return at(l.b, 0, mark) || !l.boxed() && embedded(l.b, mark, 2) >= 0
 }
 
 // isCAB matches a cabinet, also one that a self-extractor carries, and the

@@ -21,19 +21,57 @@ type Type struct {
 	// Holds says that the file holds others.
 	Holds bool
 	Match func([]byte) bool
-	// told is Match for the formats that are text, given the opening of it:
-	// that is worked out once for all of them.
+	// told is Match for the formats that are text, given the opening of it;
+	// seen is Match for those that need more than bytes.
 	told func(text []byte) bool
+	seen func(*look) bool
+}
+
+// look is one file being identified, with what several types ask of it and
+// costs enough to be worked out once.
+type look struct {
+	b     []byte
+	text  []byte // its opening; nil if it is no text
+	boxes *bool  // what boxed said
+}
+
+func newLook(b []byte) *look { return &look{b: b, text: opening(b)} }
+
+// boxed says that b is of a format that honestly holds archives as they are:
+// an archive's mark inside is a member and no second face of the file. In text
+// from end to end a mark is a word.
+func (l *look) boxed() bool {
+	if l.boxes == nil {
+		boxed := container(l.b) || l.text != nil && isText(tail(l.b, sampled))
+		l.boxes = &boxed
+	}
+	return *l.boxes
+}
+
+func (t *Type) is(l *look) bool {
+	switch {
+	case t.seen != nil:
+		return t.seen(l)
+	case t.told != nil:
+		return l.text != nil && t.told(l.text)
+	}
+	return t.Match(l.b)
+}
+
+// looking builds a type that is told by a look.
+func looking(name string, does int, seen func(*look) bool) Type {
+	match := func(b []byte) bool { return seen(newLook(b)) }
+	return Type{Name: name, Runs: does == runs, Holds: does == holds, Match: match, seen: seen}
 }
 
 // Identify returns the names of all types that b matches, in the order of
 // Types; none for bytes that nobody knows.
 func Identify(b []byte) []string {
 	out := []string{}
-	text := opening(b)
-	for _, t := range Types {
-		if t.told == nil && t.Match(b) || t.told != nil && text != nil && t.told(text) {
-			out = append(out, t.Name)
+	l := newLook(b)
+	for i := range Types {
+		if Types[i].is(l) {
+			out = append(out, Types[i].Name)
 		}
 	}
 	return out

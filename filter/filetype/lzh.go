@@ -4,8 +4,8 @@ import "bytes"
 
 // isLZH matches an LZH archive at the start, behind a self-extractor, or
 // behind anything else that is no container itself.
-func isLZH(b []byte) bool {
-	return lzhStart(b) || !boxed(b) && lzhWithin(b)
+func isLZH(l *look) bool {
+	return lzhStart(l.b) || !l.boxed() && lzhWithin(l.b)
 }
 
 // lzhStart says that b begins with a member header. Unpackers read on after a
@@ -14,12 +14,44 @@ func lzhStart(b []byte) bool {
 	return lzhHeader(b, 0) || len(b) >= 22 && b[2] == '-' && b[6] == '-' && lzhMethod(string(b[3:6])) && b[20] <= 3
 }
 
-// lzhWithin looks for a member header anywhere. Three searches for a method's
-// first letters are faster than one for its dash: files full of dashes exist.
+// lzhWithin looks for a member header anywhere, by the dash that its method
+// begins with. Where dashes stand thick the search stops too often; there one
+// for each method's first letters is faster.
 func lzhWithin(b []byte) bool {
 	b = head(b, searched)
-	for _, mark := range []string{"-lh", "-lz", "-pm"} {
-		for from := 2; from < len(b); from++ {
+	for from, stops := 2, 0; from < len(b); from++ {
+		i := bytes.IndexByte(b[from:], '-')
+		if i < 0 {
+			return false
+		}
+		if from += i; lzhFamily(b, from) && lzhHeader(b, from-2) {
+			return true
+		}
+		if stops++; stops*thick > from+thick*thick {
+			return lzhAmongDashes(b, from)
+		}
+	}
+	return false
+}
+
+// lzhFamilies begin the methods of archives that are found behind other data.
+var lzhFamilies = [...]string{"-lh", "-lz", "-pm"}
+
+func lzhFamily(b []byte, offset int) bool {
+	for _, mark := range lzhFamilies {
+		if at(b, offset, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// thick is one dash in so many bytes; noise has one in 256.
+const thick = 64
+
+func lzhAmongDashes(b []byte, start int) bool {
+	for _, mark := range lzhFamilies {
+		for from := start; from < len(b); from++ {
 			i := bytes.Index(b[from:], []byte(mark))
 			if i < 0 {
 				break
@@ -40,7 +72,7 @@ func lzhHeader(b []byte, offset int) bool {
 		return false
 	}
 	h := b[offset:]
-	if h[2] != '-' || h[6] != '-' || !lzhMethod(string(h[3:6])) {
+	if h[6] != '-' || h[2] != '-' || !lzhMethod(string(h[3:6])) {
 		return false
 	}
 	switch h[20] {

@@ -9,7 +9,7 @@ var shortcuts = []Type{
 	textual("search-ms", runs, tells("<persistedquery", "<searchconnectordescription")),
 	textual("settingcontent-ms", runs, tells("<pcsettings", "<searchablecontent")),
 	textual("desktop", runs, section("[desktop entry]")),
-	{Name: "webloc", Runs: true, Match: isWebloc},
+	looking("webloc", runs, isWebloc),
 	textual("theme", runs, section("[theme]")),
 	textual("iqy", runs, begins("web\r\n1\r\nhttp", "web\n1\nhttp", "web\r\n1\r\n[", "web\n1\n[")),
 	textual("jnlp", runs, tells("<jnlp ", "<jnlp>")),
@@ -24,8 +24,7 @@ func isSCF(text []byte) bool {
 }
 
 // isWebloc matches a property list whose only use is a URL.
-func isWebloc(b []byte) bool {
-	text := opening(b)
-	return holdsAny(text, []string{"<plist"}) && holdsAny(text, []string{"<key>url</key>"}) && len(b) < sampled ||
-		at(b, 0, "bplist00\xd1\x01\x02SURL")
+func isWebloc(l *look) bool {
+	return len(l.b) < sampled && holdsAny(l.text, []string{"<plist"}) && holdsAny(l.text, []string{"<key>url</key>"}) ||
+		at(l.b, 0, "bplist00\xd1\x01\x02SURL")
 }

@@ -20,22 +20,25 @@ func isText(b []byte) bool {
 		sample = narrow
 	}
 	for _, c := range sample {
-		if c < ' ' && !textByte(c) || c == 0x7f {
+		if binaryByte[c] {
 			return false
 		}
 	}
 	return readable(sample)
 }
 
-// textByte says that text holds the control byte c: blanks, line ends, and the
-// escapes of ISO-2022.
-func textByte(c byte) bool {
-	switch c {
-	case '\t', '\n', '\r', '\f', '\v', 0x1b, 0x0e, 0x0f, 0x1a:
-		return true
+// binaryByte are the bytes that no text holds: control bytes apart from
+// blanks, line ends, and the escapes of ISO-2022.
+var binaryByte = func() (table [256]bool) {
+	for c := range byte(' ') {
+		table[c] = true
 	}
-	return false
-}
+	for _, c := range "\t\n\r\f\v\x1b\x0e\x0f\x1a" {
+		table[c] = false
+	}
+	table[0x7f] = true
+	return table
+}()
 
 // readable refuses bytes beyond ASCII that are no UTF-8 and have little ASCII
 // between them: compressed data without control bytes is short.
@@ -117,7 +120,7 @@ func lower(b []byte) []byte {
 	return out
 }
 
-// What a textual type does.
+// What a type does.
 const (
 	plain = iota
 	runs

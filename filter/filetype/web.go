@@ -7,7 +7,7 @@ var texts = []Type{
 	textual("html", plain, isHTML),
 	textual("svg", plain, tells("<svg ", "<svg>", "<svg\n", "<svg\r", "<svg\t", "<!doctype svg", ":svg ")),
 	textual("xml", plain, begins("<?xml")),
-	{Name: "mht", Holds: true, Match: isMHT},
+	looking("mht", holds, isMHT),
 	textual("eml", holds, isMail),
 	textual("ics", holds, begins("begin:vcalendar")),
 	textual("vcf", holds, begins("begin:vcard")),
@@ -17,7 +17,7 @@ var texts = []Type{
 	{Name: "pkcs7", Match: pkcs7("\x2a\x86\x48\x86\xf7\x0d\x01\x07", "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09")},
 	{Name: "tnef", Holds: true, Match: starts("\x78\x9f\x3e\x22")},
 	textual("binhex", holds, tells("(this file must be converted with binhex")),
-	{Name: "text", Match: isText},
+	looking("text", plain, func(l *look) bool { return l.text != nil }),
 }
 
 // openTags are what the WHATWG sniffing standard §7.1 takes for HTML at the
@@ -74,8 +74,8 @@ func isMail(text []byte) bool {
 
 // isMHT matches a web archive (RFC 2557): a message of related parts. Word
 // finds it behind other bytes as well (JPCERT/CC 2023, MalDoc in PDF).
-func isMHT(b []byte) bool {
-	text := opening(b)
+func isMHT(l *look) bool {
+	b, text := l.b, l.text
 	if text == nil && at(b, 0, "%PDF") || isPDF(b) {
 		i := lineBegins(head(b, 256<<10), "mime-version:")
 		if i < 0 {

@@ -21,7 +21,8 @@ const (
 
 // isZIP matches local headers at the start, and an end record at the end of
 // anything. One inside a container, or before a PDF's own end, is a member.
-func isZIP(b []byte) bool {
+func isZIP(l *look) bool {
+	b := l.b
 	if at(b, 0, "PK\x03\x04") || at(b, 0, "PK\x07\x08PK\x03\x04") || at(b, 0, "PK00PK\x03\x04") || at(b, 0, zipEnd) && len(b) >= 22 {
 		return true
 	}
@@ -29,7 +30,7 @@ func isZIP(b []byte) bool {
 	if !ok {
 		return false
 	}
-	if boxed(b) {
+	if l.boxed() {
 		return end+22+u16(b, end+20) == len(b) && behindBox(b, end)
 	}
 	return end+22+u16(b, end+20) == len(b) || !bytes.Contains(b[end:], []byte("%%EOF"))
