@@ -1,0 +1,115 @@
+package filter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"sekisho/filter/filetype"
+	"sekisho/filter/testfile"
+	"sekisho/filter/unpack"
+)
+
+// formatNotes is the paragraph of each container in docs/formats.md.
+var formatNotes = map[string]string{
+	"zip":              "Central directory and local headers are both walked; where they differ, both are shown. Stored, shrink, implode, deflate, deflate64, bzip2, LZMA, xz and zstd members, others are named `container.method-unsupported`; zip64; data descriptors; self-extractors. Encrypted members are named, not read.",
+	"lzh":              "Our own decoder of header levels 0 to 3 and the methods of LHA, LArc and PMarc; CP932 and Unicode names; self-extractors; members behind a faulty header.",
+	"tar":              "Read on behind damage and behind an end mark, as bsdtar and tar -i do.",
+	"gzip":             "The name in its header counts beside that of the file.",
+	"bzip2":            "One member, named after the file.",
+	"xz":               "One member, named after the file; a dictionary is charged before it is made.",
+	"zstd":             "One member, named after the file; the window is charged before it is made.",
+	"lz4":              "One member, named after the file.",
+	"lzip":             "One member, named after the file; a dictionary is charged before it is made.",
+	"compress":         "The `.Z` of UNIX.",
+	"cpio":             "Old binary, odc, newc and crc.",
+	"ar":               "The long names of GNU and of BSD.",
+	"deb":              "An `ar`; its members are opened in their turn.",
+	"cab":              "Microsoft's cabinet.",
+	"msg":              "A message stored by Outlook: its attachments.",
+	"tnef":             "`winmail.dat`: its attachments, by all their names.",
+	"pkcs7-signed":     "S/MIME with the content inside. The signature is not checked.",
+	"pkcs7-compressed": "S/MIME, compressed.",
+	"ics":              "Attachments written into a calendar entry.",
+	"vcf":              "Files written into a card.",
+}
+
+// TestDocFormats makes docs/formats.md and fails for a container that is opened
+// and has no paragraph there.
+func TestDocFormats(t *testing.T) {
+	testfile.Doc(t, "docs/formats.md", "the table of containers", containerRows(t))
+	testfile.Doc(t, "docs/formats.md", "the table of types", typeRows())
+}
+
+func containerRows(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| container | opened | notes |\n| --- | --- | --- |\n")
+	for _, f := range unpack.Formats {
+		opened, note := "no", "`container.unopened`"
+		if f.Opens() {
+			opened, note = "yes", formatNotes[f.Name]
+		}
+		if note == "" {
+			t.Errorf("%s is opened but has no paragraph: add one to formatNotes", f.Name)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, opened, note)
+	}
+	return b.String()
+}
+
+// typeRows lists the types in groups: what opening one does, and whether it is
+// opened here.
+func typeRows() string {
+	opens := func(name string) bool {
+		return slices.ContainsFunc(unpack.Formats, func(f unpack.Format) bool { return f.Name == name && f.Opens() })
+	}
+	groups := []struct {
+		title string
+		in    func(filetype.Type) bool
+	}{
+		{"acts when opened", func(f filetype.Type) bool { return f.Runs && !f.Holds }},
+		{"acts, and holds files", func(f filetype.Type) bool { return f.Runs && f.Holds }},
+		{"holds files, opened here", func(f filetype.Type) bool { return !f.Runs && f.Holds && opens(f.Name) }},
+		{"holds files, not opened here", func(f filetype.Type) bool { return !f.Runs && f.Holds && !opens(f.Name) }},
+		{"neither", func(f filetype.Type) bool { return !f.Runs && !f.Holds }},
+	}
+	var b strings.Builder
+	b.WriteString("| what it does | types |\n| --- | --- |\n")
+	for _, g := range groups {
+		var names []string
+		for _, f := range filetype.Types {
+			if g.in(f) {
+				names = append(names, "`"+f.Name+"`")
+			}
+		}
+		slices.Sort(names)
+		fmt.Fprintf(&b, "| %s | %s |\n", g.title, strings.Join(names, " "))
+	}
+	return b.String()
+}
+
+// readOtherwise are the types that hold files and are no container of unpack,
+// each with the reason why nothing in them goes unseen.
+var readOtherwise = map[string]string{
+	"eml": "read as a message", "mht": "read as a message", "binhex": "read by the mail reader",
+	"jar": "a zip too", "apk": "a zip too",
+	"pst": "tagged by its type; its content is listed in docs/limits.md",
+}
+
+// A type that holds files is opened, or named as not opened, or stands above;
+// else what is in it would count as clean.
+func TestEveryHolderIsOpenedOrNamed(t *testing.T) {
+	known := map[string]bool{}
+	for _, f := range unpack.Formats {
+		known[f.Name] = true
+		if !slices.ContainsFunc(filetype.Types, func(k filetype.Type) bool { return k.Name == f.Name }) {
+			t.Errorf("container %s is no type: nothing will ever be opened or named as it", f.Name)
+		}
+	}
+	for _, k := range filetype.Types {
+		if k.Holds && !known[k.Name] && readOtherwise[k.Name] == "" {
+			t.Errorf("type %s holds files, but unpack does not know it: its content would count as clean", k.Name)
+		}
+	}
+}
