@@ -35,6 +35,7 @@ type settings struct {
 	kinds   bool
 	config  string
 	others  []string
+	sent    int // messages so far: no two are the same
 }
 
 func main() {
@@ -50,7 +51,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	err = run(ctx, s, os.Stdout)
+	err = run(ctx, &s, os.Stdout)
 	stop()
 	fail(err)
 }
@@ -107,13 +108,13 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-func run(ctx context.Context, s settings, to io.Writer) error {
+func run(ctx context.Context, s *settings, to io.Writer) error {
 	dir, err := os.MkdirTemp("", "sekisho-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	milters, stop, err := startAll(ctx, s, dir)
+	milters, stop, err := startAll(ctx, *s, dir)
 	defer stop()
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func run(ctx context.Context, s settings, to io.Writer) error {
 var messages = map[string]int{"text": 2000, "office": 400, "archive": 20}
 
 // measure plays one set.
-func (s settings) measure(ctx context.Context, name string, milters []target, to io.Writer) error {
+func (s *settings) measure(ctx context.Context, name string, milters []target, to io.Writer) error {
 	mails, about, err := mailsOf(name)
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func mailsOf(name string) ([]load.Mail, string, error) {
 }
 
 // turns plays the plan at each milter in turn, s.rounds times.
-func (s settings) turns(ctx context.Context, milters []target, p load.Plan) ([][]load.Result, error) {
+func (s *settings) turns(ctx context.Context, milters []target, p load.Plan) ([][]load.Result, error) {
 	all := make([][]load.Result, len(milters))
 	for round := range s.rounds + 1 {
 		for i, m := range milters {
@@ -179,7 +180,8 @@ func (s settings) turns(ctx context.Context, milters []target, p load.Plan) ([][
 				return nil, err
 			}
 			p := p
-			p.Address, p.Roots = m.address, m.pids
+			p.Address, p.Roots, p.First = m.address, m.pids, s.sent
+			s.sent += p.Count
 			if round == 0 { // to warm up
 				p.Count = min(p.Count, 2*p.Conns)
 			}

@@ -167,7 +167,9 @@ func (c *client) content(j *Job, id string) (string, error) {
 	if c.steps&keepsBlank != 0 {
 		fields = j.fields[1]
 	}
-	for _, f := range fields {
+	// A field that no other message has: mail that comes again is no work.
+	own := packet('L', words("X-Load-Id", id))
+	for _, f := range append([][]byte{own}, fields...) {
 		if w, err := c.take(step{"header", noHeader, silentHeader, macros('L', "i", id), f}); err != nil || w != "" {
 			return w, err
 		}

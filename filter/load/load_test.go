@@ -83,7 +83,7 @@ func TestRunPlaysWholeMails(t *testing.T) {
 				t.Errorf("Run = %+v and the milter saw %d, want 7 accepted, memory and waits", r, len(*all))
 			}
 			for _, m := range mails {
-				want := "\n" + strings.ReplaceAll(string(m.Raw), "\r\n\t", "\n\t")
+				want := "\r\n" + strings.ReplaceAll(string(m.Raw), "\r\n\t", "\n\t")
 				want = strings.ReplaceAll(want, "\r\n ", "\n ")
 				if tt.protocol == 0 {
 					want = withoutBlanks(want)

@@ -13,6 +13,9 @@ type Plan struct {
 	Jobs    []Job
 	// Count is how many messages are sent; the jobs are taken in turn.
 	Count int
+	// First is the number of the first message: no two messages of a
+	// comparison should be the same.
+	First int
 	// Conns is how many connections are busy at once.
 	Conns int
 	// PerConn is how many messages go over one connection.
@@ -138,7 +141,7 @@ func (p Plan) worker(numbers <-chan int) (Result, error) {
 			}
 		}
 		j := &p.Jobs[n%len(p.Jobs)]
-		a, err := c.play(j, fmt.Sprintf("4b%08X", n))
+		a, err := c.play(j, fmt.Sprintf("4b%08X", p.First+n))
 		if err != nil {
 			c.conn.Close()
 			return r, fmt.Errorf("message %d (%s): %w", n, j.Kind, err)
