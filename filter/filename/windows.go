@@ -94,7 +94,11 @@ func control(c candidate) (finding.Finding, bool) {
 	if !strings.ContainsFunc(name, isControl) {
 		return none()
 	}
-	return c.found(finding.NameControl, "controls", codes(name, isControl))
+	in := "stem"
+	if strings.ContainsFunc(designations.Replace(c.ext), isControl) {
+		in = "extension"
+	}
+	return c.found(finding.NameControl, "controls", codes(name, isControl), "in", in)
 }
 
 var designations = strings.NewReplacer("\x1b$B", "", "\x1b$@", "", "\x1b(B", "", "\x1b(J", "", "\x1b(I", "", "\x1b$(D", "")
