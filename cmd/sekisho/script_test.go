@@ -26,17 +26,19 @@ func TestMain(m *testing.M) {
 // TestScripts runs the stories in testdata/scripts with the true program, and
 // where they ask for it with a private Postfix.
 func TestScripts(t *testing.T) {
-	p := scriptParams()
+	p := scriptParams(testfile.Root(t))
 	p.Dir = filepath.Join(testfile.Root(t), "testdata/scripts")
 	testscript.Run(t, p)
 }
 
 // scriptParams is the stage of every script, with the words we taught it.
-func scriptParams() testscript.Params {
+// $PROJECT is the project's top folder, for files that are tried as they stand.
+func scriptParams(project string) testscript.Params {
 	return testscript.Params{
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", e.Getenv("PATH")+":/usr/sbin:/usr/bin:/sbin:/bin")
+			e.Setenv("PROJECT", project)
 			e.Values[rigKey{}] = &rig{}
 			return nil
 		},

@@ -15,7 +15,7 @@ import (
 // Postfix, and compares what was printed with what they say.
 func TestDocSession(t *testing.T) {
 	var shown strings.Builder
-	p := scriptParams()
+	p := scriptParams(testfile.Root(t))
 	p.Files = []string{filepath.Join(testfile.Root(t), "testdata/session.txtar")}
 	p.Cmds["session"] = func(ts *testscript.TestScript, _ bool, args []string) { cmdSession(ts, &shown, args) }
 	// The script runs beside others; this Run ends when it has ended.

@@ -57,3 +57,22 @@ func Doc(t *testing.T, file, name, want string) {
 		t.Fatal(err)
 	}
 }
+
+// File compares a whole document with want, or rewrites it under `make docs`.
+func File(t *testing.T, file, want string) {
+	t.Helper()
+	path := filepath.Join(Root(t), file)
+	if updating() {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != want {
+		t.Fatalf("%s is not what the code says: run make docs and read the diff", file)
+	}
+}
