@@ -102,11 +102,14 @@ func (d *daemon) run(ctx context.Context) error {
 	// From the first moment: an early SIGHUP must not end the daemon.
 	signal.Notify(d.hup, syscall.SIGHUP)
 	defer signal.Stop(d.hup)
+	// Whoever read our log may go away: that must not end the daemon.
+	signal.Ignore(syscall.SIGPIPE)
 	cfg, err := d.load()
 	if err != nil {
 		return err
 	}
-	d.log = record.New(d.logTo, cfg.LogFormat, time.Now)
+	d.log = record.NewQueued(d.logTo, cfg.LogFormat, time.Now)
+	defer func() { _ = d.log.Close(time.Second) }() // nobody is left to be told
 	gen, err := generation(cfg)
 	if err != nil {
 		return err
@@ -212,6 +215,7 @@ func generation(cfg *config.Config) (*filter.Generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	judge.Reports = filter.NewReports(rememberedWeight)
 	id := cfg.AuthID
 	if id == "" {
 		if id, err = os.Hostname(); err != nil {
@@ -221,6 +225,10 @@ func generation(cfg *config.Config) (*filter.Generation, error) {
 	return &filter.Generation{Judge: judge, AuthID: id, DeferWhenUnhealthy: cfg.WhenUnhealthy == "defer",
 		Action: action.Options{SubjectPrefix: cfg.SubjectPrefix, Contact: cfg.RejectContact}}, nil
 }
+
+// rememberedWeight bounds the memory of Reports: some thousand messages, at
+// most some tens of megabytes.
+const rememberedWeight = 50000
 
 // openListeners opens all sockets or none.
 func openListeners(cfg *config.Config) ([]net.Listener, error) {

@@ -13,6 +13,7 @@ const (
 	ServiceStopped    Event = "service.stopped"
 	ReloadDone        Event = "reload.done"
 	ReloadRefused     Event = "reload.refused"
+	LogDropped        Event = "log.dropped"
 	SessionTrouble    Event = "session.trouble"
 	StoreTrouble      Event = "store.trouble"
 	StoreHealed       Event = "store.healed"
@@ -32,6 +33,7 @@ var Events = []Info{
 	{string(ServiceStopped), "The daemon has stopped."},
 	{string(ReloadDone), "New configuration and rules are in force for the next message."},
 	{string(ReloadRefused), "New configuration or rules have a mistake; the old ones stay in force."},
+	{string(LogDropped), "The log did not take `count` lines in time, or refused them; mail went on."},
 	{string(SessionTrouble), "A milter connection broke, was refused or ran into a limit."},
 	{string(StoreTrouble), "The quarantine cannot keep mail: what would be kept goes to Postfix's hold queue or has to wait (`quarantine.when_unhealthy`). At most once a minute; `count` says how many messages since the last line."},
 	{string(StoreHealed), "The quarantine keeps mail again; `count` says how many messages went elsewhere since the last line."},

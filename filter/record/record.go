@@ -4,10 +4,12 @@
 // Event and field names come from the closed catalogues in events.go. All text
 // passes escape.Text on its way, since zerolog lets bidirectional controls, C1
 // and U+2028 through. A sink that cannot be written to never stops mail: the
-// loss is counted and reported with the next line that gets through.
+// loss is counted, and a queued Log (NewQueued) reports it behind the next
+// line that gets through.
 package record
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -20,9 +22,10 @@ import (
 
 // Log writes events. Its methods may be called from many goroutines.
 type Log struct {
-	zero zerolog.Logger
-	sink *sink
-	now  func() time.Time
+	zero  zerolog.Logger
+	sink  *sink
+	now   func() time.Time
+	queue *queue // nil when each line is written at once
 }
 
 // New returns a Log that writes to w, as "json" or as "text".
@@ -34,8 +37,41 @@ func New(w io.Writer, format string, now func() time.Time) *Log {
 	return &Log{zero: zerolog.New(s), sink: s, now: now}
 }
 
-// Dropped returns how many lines the sink has refused so far.
-func (l *Log) Dropped() int64 { return l.sink.dropped.Load() }
+// NewQueued returns a Log like New's that never waits for w: what w does not
+// take in time is dropped, counted and told of. It has to be closed.
+func NewQueued(w io.Writer, format string, now func() time.Time) *Log {
+	if format == "text" {
+		w = textWriter{w}
+	}
+	l := New(nil, "json", now)
+	l.queue = newQueue(w, l.dropNotice)
+	l.sink.w = l.queue
+	return l
+}
+
+// dropNotice is the line that tells of lost lines.
+func (l *Log) dropNotice(lost int64) []byte {
+	var b bytes.Buffer
+	New(&b, "json", l.now).Warn(LogDropped).Int("count", lost).Send()
+	return b.Bytes()
+}
+
+// Close writes what waits, for limit at most.
+func (l *Log) Close(limit time.Duration) error {
+	if l.queue == nil {
+		return nil
+	}
+	return l.queue.close(limit)
+}
+
+// Dropped returns how many lines were lost so far.
+func (l *Log) Dropped() int64 {
+	n := l.sink.dropped.Load()
+	if l.queue != nil {
+		n += l.queue.dropped.Load()
+	}
+	return n
+}
 
 // Line is one event being put together.
 type Line struct {
