@@ -46,9 +46,9 @@ bench: build ## speed of reading and decoding, then of the milter beside one tha
 chaos: setup ## every fault against the whole daemon, at deep counts (about an hour)
 	$(ASROOT) env SEKISHO_CHAOS=deep go test -count=1 -v -timeout 150m ./filter/chaos
 
-corpus: build ## figures over a corpus folder: make corpus CORPUS=../shared/corpus
+corpus: build ## figures over a corpus folder: make corpus CORPUS=folder
 	@test -d "$(CORPUS)" || { echo "usage: make corpus CORPUS=folder"; exit 2; }
-	SEKISHO_CORPUS="$(abspath $(CORPUS))" go test -count=1 -v -run Corpus ./filter/... | grep -v -e '^=== ' -e 'no test files'
+	@set -o pipefail; SEKISHO_CORPUS="$(abspath $(CORPUS))" go test -count=1 -v -run Corpus ./filter/... | grep -v -e '^=== ' -e 'no test files'
 
 docs: ## rewrite the documents that are made from the code
 	SEKISHO_UPDATE=1 go test -count=1 -run "Doc|Manual" ./filter/... ./rules ./cmd/...

@@ -93,7 +93,7 @@ func cmdSpecimen(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdPostfix starts a private Postfix in front of the milter: postfix ADDRESS.
-// It sets $REINJECT, the smtpd without the milter.
+// It sets $SMTP, the smtpd before the milter, and $REINJECT, the one without.
 func cmdPostfix(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 || neg {
 		ts.Fatalf("usage: postfix MILTER")
@@ -114,6 +114,7 @@ func cmdPostfix(ts *testscript.TestScript, neg bool, args []string) {
 	r.postfix, err = postfixrig.Start(ctx, postfixrig.Options{Milters: args, SinkAddr: r.sink.Addr()})
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(r.postfix.Stop()) })
+	ts.Setenv("SMTP", r.postfix.SMTP())
 	ts.Setenv("REINJECT", r.postfix.Reinject())
 }
 
