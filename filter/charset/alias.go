@@ -56,6 +56,9 @@ func latin() map[string]reader {
 		"cp858": charmap.CodePage858, "cp860": charmap.CodePage860,
 		"cp862": charmap.CodePage862, "cp863": charmap.CodePage863,
 		"cp865": charmap.CodePage865, "cp1047": charmap.CodePage1047,
+		"cp037": charmap.CodePage037, "ibm037": charmap.CodePage037, "ebcdic-cp-us": charmap.CodePage037, "cp1140": charmap.CodePage1140,
+		// They differ from 037 in brackets and marks, not in letters or dots.
+		"cp500": charmap.CodePage037, "ibm500": charmap.CodePage037, "ibm1047": charmap.CodePage1047,
 		"iso8859-1": charmap.Windows1252, "iso-8859-1-windows-3.1-latin-1": charmap.Windows1252,
 		"ansi": charmap.Windows1252, "cp-1252": charmap.Windows1252, "windows1252": charmap.Windows1252,
 		"windows1250": charmap.Windows1250, "windows1251": charmap.Windows1251,

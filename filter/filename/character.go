@@ -12,7 +12,7 @@ import (
 // turn each of these into the ASCII dot ("best fit").
 func isDot(r rune) bool {
 	switch r {
-	case '.', '\uFF0E', '\u2024', '\uFE52', '\u3002', '\uFF61', '\u06D4', '\u0701', '\u0702', '\uA4F8', '\uA60E':
+	case '.', '\uFF0E', '\u2024', '\u2025', '\uFE52', '\u3002', '\uFF61', '\u06D4', '\u0701', '\u0702', '\uA4F8', '\uA60E':
 		return true
 	}
 	return false

@@ -147,6 +147,8 @@ func TestWindowsForms(t *testing.T) {
 		{"no-break space", "meeting.vbs\u00a0", is(finding.NameTrailing)},
 		{"quote", `meeting.vbs"`, is(finding.NameTrailing)},
 		{"slash", "meeting.vbs/", is(finding.NameTrailing)},
+		{"what Windows forbids", "meeting.vbs?", is(finding.NameTrailing)},
+		{"a question", "これは何?.pdf", nil},
 		{"a dot after a document's", "report.pdf.", nil},
 		{"stream", "議事録.pdf:議事録.bat", is(finding.NameStream)},
 		{"data stream", "議事録.bat::$DATA", is(finding.NameStream)},
@@ -167,6 +169,8 @@ func TestCharacters(t *testing.T) {
 	check(t, []nameCase{
 		{"full-width", "名簿．ｅｘｅ", is(finding.NameLookalike)},
 		{"one-dot leader", "名簿\u2024exe", is(finding.NameLookalike)},
+		{"two-dot leader", "名簿\u2025exe", is(finding.NameLookalike)},
+		{"two-dot leader in a title", "第1回\u2025概要.pdf", nil},
 		{"ideographic full stop", "名簿。exe", is(finding.NameLookalike)},
 		{"Cyrillic", "契約書案.ехе", is(finding.NameLookalike)},
 		{"Greek", "契約書案.εχε", nil}, // U+03B5 looks like no Latin e

@@ -187,7 +187,7 @@ func (w *walk) container(types []string) bool {
 // isMessage says whether some program would open e as a message. A nameless
 // text part that quotes a header is shown as the text it is.
 func isMessage(e *entity.Entity, types []string) bool {
-	if e.MediaType == "message/rfc822" || e.MediaType == "message/global" {
+	if part.IsMail(e) {
 		return true
 	}
 	nameless := len(e.Names) == 0 && strings.HasPrefix(e.MediaType+"text/", "text/")

@@ -64,7 +64,8 @@ func (r *headerReader) skipEmpty() {
 	for pos < r.end {
 		line, next := lineAt(r.raw, pos, r.end)
 		if len(bytes.TrimSpace(line)) > 0 {
-			if name, _, ok := splitField(line); ok && strings.HasPrefix(name, "content-") && pos > r.pos {
+			name, _, ok := splitField(line)
+			if ok && pos > r.pos && (strings.HasPrefix(name, "content-") || r.pos == 0 && opensMessage[name]) {
 				r.otherwise(r.pos)
 				r.note("empty line before the header")
 				r.pos = pos
@@ -74,6 +75,10 @@ func (r *headerReader) skipEmpty() {
 		pos = next
 	}
 }
+
+// opensMessage are the fields that a message's header begins with.
+var opensMessage = map[string]bool{"from": true, "to": true, "subject": true, "date": true, "received": true, "return-path": true,
+	"message-id": true, "mime-version": true, "delivered-to": true, "sender": true, "reply-to": true}
 
 // take reads one line and says whether it ended the header.
 func (r *headerReader) take(line []byte, next int) (done bool) {
@@ -87,13 +92,47 @@ func (r *headerReader) take(line []byte, next int) (done bool) {
 	case line[0] == ' ' || line[0] == '\t':
 		return r.fold(line, next)
 	}
-	if name, value, ok := splitField(line); ok {
+	if r.continues(line) {
+		// It is a line of its own to some readers and a fold to others.
+		r.extend(line)
+		r.note("parameter that is not indented")
+	} else if name, value, ok := splitField(line); ok {
 		r.field(name, value, line)
 	} else if r.unreadable(line) {
 		return true
 	}
 	r.pos = next
 	return false
+}
+
+// continues says that a line without indent goes on with the field before it:
+// a parameter behind a semicolon, or a value behind a bare name. Exchange
+// repairs these.
+func (r *headerReader) continues(line []byte) bool {
+	n := len(r.h.fields)
+	if n == 0 || r.junk >= 0 || !strings.HasPrefix(r.h.fields[n-1].name, "content-") {
+		return false
+	}
+	before := bytes.TrimRight(r.h.fields[n-1].value, " \t\r\n")
+	key, _, isParameter := bytes.Cut(line, []byte("="))
+	if isParameter && bytes.IndexAny(key, ": \t") < 0 {
+		return bytes.HasSuffix(before, []byte(";")) || knownKey(key)
+	}
+	return len(before) == 0 && bytes.IndexByte(line, ':') < 0 && bytes.IndexByte(line, '/') > 0
+}
+
+// knownKey says that key is a parameter that matters here.
+func knownKey(key []byte) bool {
+	name, _, _ := strings.Cut(strings.ToLower(string(key)), "*")
+	return name == "filename" || name == "name" || name == "boundary"
+}
+
+// extend lets the last field's value, which is a slice of raw, grow to the end
+// of line.
+func (r *headerReader) extend(line []byte) {
+	f := &r.h.fields[len(r.h.fields)-1]
+	from := cap(r.raw) - cap(f.value)
+	f.value = r.raw[from : r.pos+len(line)]
 }
 
 func (r *headerReader) field(name string, value, line []byte) {
@@ -108,12 +147,27 @@ func (r *headerReader) field(name string, value, line []byte) {
 	r.h.fields = append(r.h.fields, field{name, value})
 }
 
+// colonBelow finds a content field whose colon stands in the fold below it.
+func (r *headerReader) colonBelow(line []byte) {
+	last, _ := lineAt(r.raw, r.junk, r.pos)
+	below := bytes.TrimLeft(line, " \t")
+	if len(below) == 0 || below[0] != ':' {
+		return
+	}
+	if f, ok := concealed(slices.Concat(bytes.TrimRight(last, " \t\r"), below)); ok {
+		r.h.fields = append(r.h.fields, f)
+		r.note("colon in the line below the field's name")
+	}
+}
+
 // fold takes a line that begins with a blank: the field goes on, or, where
 // the line is blank throughout, some take it for the end of the header.
 func (r *headerReader) fold(line []byte, next int) (done bool) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		after, _ := lineAt(r.raw, next, r.end)
-		if _, _, ok := splitField(after); !ok {
+		_, _, isField := splitField(after)
+		isFold := len(r.h.fields) > 0 && len(bytes.TrimSpace(after)) > 0 && (after[0] == ' ' || after[0] == '\t')
+		if !isField && !isFold {
 			r.body(next)
 			return true
 		}
@@ -125,12 +179,12 @@ func (r *headerReader) fold(line []byte, next int) (done bool) {
 		r.note("blank line that is not empty in the header")
 	}
 	if n := len(r.h.fields); n > 0 && r.junk < 0 {
-		f := &r.h.fields[n-1]
-		// The value is a slice of raw: it grows to the end of this line.
-		from := cap(r.raw) - cap(f.value)
-		f.value = r.raw[from : r.pos+len(line)]
+		r.extend(line)
 	} else {
 		r.hidden(line)
+		if r.junk >= 0 && r.run == 1 {
+			r.colonBelow(line)
+		}
 	}
 	r.pos = next
 	return false

@@ -23,7 +23,7 @@ type leaf struct {
 
 // emit hands over a leaf that ends at end, in every reading of its bytes.
 func (w *walker) emit(l *leaf, end int) {
-	key := span{w.document, l.h.bodies[0], end}
+	key := span{w.document, l.h.start, l.h.bodies[0], end}
 	if w.seen[key] || w.stopped {
 		return
 	}
@@ -40,7 +40,7 @@ func (w *walker) emit(l *leaf, end int) {
 		one := *e
 		one.Body, one.Size = d.body, int64(len(d.body))
 		one.Reading = join(l.reading, d.reading)
-		if isMail(&one) {
+		if IsMail(&one) {
 			one.MediaType = "message/rfc822"
 		}
 		if !l.quiet && !w.hand(&one) {
@@ -49,7 +49,27 @@ func (w *walker) emit(l *leaf, end int) {
 		if i == 0 && one.MediaType != "message/rfc822" {
 			w.inline(&one)
 		}
+		if text && !l.quiet && w.pass.label == "" {
+			w.delimited(l, one.Body, end)
+		}
 	}
+}
+
+// delimited reads on in a text whose transfer encoding hid a delimiter of the
+// multipart that it stands in: a program that decodes before it parts the
+// message sees parts there.
+func (w *walker) delimited(l *leaf, body []byte, end int) {
+	n := len(w.stack.levels)
+	if n == 0 || len(body) == 0 || len(body) >= end-l.h.bodies[0] || w.unwrapped >= mostUnwrapped {
+		return // not decoded: decoding makes it shorter
+	}
+	top := &w.stack.levels[n-1]
+	if !slices.ContainsFunc(top.boundaries, func(b string) bool { return b != "" && delimits(b, body) == wholly }) {
+		return
+	}
+	w.unwrapped++
+	w.note(finding.MimeUndeclared, l.path, "delimiter under a transfer encoding")
+	w.inside(top, bytes.Clone(body))
 }
 
 // join puts two names of readings together.
@@ -134,13 +154,18 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 // undeclared adds the base64 reading of a file whose header names no encoding
 // that fits.
 func (w *walker) undeclared(l *leaf, list []encoding, out []decoding, how string, text bool) ([]decoding, string) {
-	if text && how == "" || slices.Contains(list, base64) || !seems64(out[0].body) {
+	if text && how == "" || slices.Contains(list, base64) {
 		return out, how
 	}
-	n := len(out)
-	out = appendNew(out, []decoding{{"undeclared-base64", decode64(nil, out[0].body, restart).out}})
-	if len(out) > n {
-		how = cmp.Or(how, "base64 that is not declared")
+	for _, d := range out {
+		if !seems64(d.body) {
+			continue
+		}
+		n := len(out)
+		out = appendNew(out, []decoding{{"undeclared-base64", decode64(nil, d.body, restart).out}})
+		if len(out) > n {
+			how = cmp.Or(how, "base64 that is not declared")
+		}
 	}
 	return out, how
 }
@@ -169,8 +194,9 @@ func (w *walker) hand(e *entity.Entity) bool {
 	return true
 }
 
-// isMail says that an entity is a message that the caller walks in turn.
-func isMail(e *entity.Entity) bool {
+// IsMail says that an entity is a message by its type or, where the content
+// agrees, by its name: the caller walks it in turn.
+func IsMail(e *entity.Entity) bool {
 	switch e.MediaType {
 	case "message/rfc822", "message/global", "message/news":
 		return true
@@ -179,7 +205,7 @@ func isMail(e *entity.Entity) bool {
 		lower := strings.ToLower(strings.TrimRight(n.Text, ". "))
 		for _, ext := range [...]string{".eml", ".mht", ".mhtml", ".nws", ".mim", ".mime"} {
 			if strings.HasSuffix(lower, ext) {
-				return LooksLikeMail(e.Body)
+				return LooksLikeMail(e.Body) || OpensWithContent(e.Body)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func LooksLikeMail(b []byte) bool {
 	fields, junk := 0, 0
 	for pos, n := 0, 0; pos < len(b) && n < lines; n++ {
 		line, next := lineAt(b, pos, len(b))
-		if len(line) == 0 {
+		if len(bytes.TrimRight(line, "\r")) == 0 {
 			break
 		}
 		name, value, ok := splitField(line)
@@ -34,6 +34,13 @@ func LooksLikeMail(b []byte) bool {
 		pos = next
 	}
 	return len(seen) >= needed && junk <= 1+fields/5
+}
+
+// OpensWithContent says that a header of content fields alone stands first: what
+// is named as a message is opened as one for that.
+func OpensWithContent(b []byte) bool {
+	h := readHeader(b, 0, min(len(b), 64<<10), func([]byte) bool { return false })
+	return mediaType(unfold(h.first("content-type"))) != "" && h.bodies[0] > 0 && len(h.odd) == 0
 }
 
 // fieldName says that a name is of the characters that mail's names have.

@@ -92,9 +92,12 @@ func bytewise(text string) []param {
 func texts(value []byte) []string {
 	out := []string{unfold(value)}
 	if bytes.IndexByte(value, '\n') >= 0 {
-		if s := squeeze(value); s != out[0] && foldInQuotes(value) {
+		if s := squeeze(value); s != out[0] && foldInValue(value) {
 			out = append(out, s)
 		}
+	}
+	if notIndented(value) {
+		out = append(out, unfold(bytes.ReplaceAll(value, []byte("\n"), []byte(";"))))
 	}
 	if bytes.IndexByte(value, '\r') >= 0 {
 		if s := strings.ReplaceAll(out[0], "\r", ""); s != out[0] {
@@ -107,16 +110,27 @@ func texts(value []byte) []string {
 	return out
 }
 
-// foldInQuotes says that a line ends within quotes, where taking the fold out
+// notIndented says that a line of value goes on with the one before it though no
+// blank says so.
+func notIndented(value []byte) bool {
+	i := bytes.IndexByte(value, '\n')
+	return i >= 0 && i+1 < len(value) && value[i+1] != ' ' && value[i+1] != '\t'
+}
+
+// foldInValue says that a line ends within a value, where taking the fold out
 // with or without its blank makes a difference to a name.
-func foldInQuotes(value []byte) bool {
-	quotes := 0
+func foldInValue(value []byte) bool {
+	quoted, inside := false, false
 	for _, c := range value {
 		switch c {
 		case '"':
-			quotes++
+			quoted, inside = !quoted, false
+		case '=':
+			inside = true
+		case ';':
+			inside = false
 		case '\n':
-			if quotes%2 == 1 {
+			if quoted || inside {
 				return true
 			}
 		}
@@ -198,6 +212,10 @@ func (n *names) plain(value, source string) {
 	if strings.Contains(joined, "=?") && strings.Contains(joined, "?") {
 		again, _, label := decodeWords(joined)
 		n.add(again, source, label, []byte(value))
+	}
+	// What seems to be quoted-printable left in the header: some programs undo it.
+	if s := string(decodeQP(nil, []byte(value))); s != value && !strings.Contains(value, "=?") && !strings.HasPrefix(source, "boundary") {
+		n.keep(strings.Trim(s, "\""), source+"=", label, []byte(value))
 	}
 	n.overlong([]byte(value), source)
 }

@@ -305,6 +305,9 @@ func stripComments(s string) string {
 	depth, from, quoted := 0, 0, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case c == '\\' && depth > 0 && i+1 < len(s):
+			out = append(out, c)
+			i++ // a quoted-pair opens and closes nothing
 		case c == '"' && depth == 0:
 			quoted = !quoted
 		case c == '(' && !quoted:

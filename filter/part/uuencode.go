@@ -78,11 +78,11 @@ func fileAt(text []byte) (f inlineFile, used int, ok bool) {
 // 0 where the line only begins with the word.
 func uuFile(text []byte) (f inlineFile, used int) {
 	line, next := lineAt(text, 0, len(text))
-	words := strings.SplitN(string(line), " ", 3)
-	if len(words) < 3 || !octal(words[1]) {
+	words := firstWords(string(line))
+	if !octal(words[1]) || words[2] == "" {
 		return f, 0
 	}
-	f = inlineFile{name: strings.TrimSpace(words[2]), source: "uuencode"}
+	f = inlineFile{name: words[2], source: "uuencode"}
 	switch words[0] {
 	case "begin":
 		f.body, used = uuLines(text[next:])
@@ -95,8 +95,23 @@ func uuFile(text []byte) (f inlineFile, used int) {
 	return f, next + used
 }
 
+// firstWords parts a line into its first word, its second and the rest;
+// decoders take any run of blanks between them.
+func firstWords(line string) (words [3]string) {
+	for i := range 2 {
+		end := strings.IndexAny(line, " \t")
+		if end < 0 {
+			end = len(line)
+		}
+		words[i], line = line[:end], strings.TrimLeft(line[end:], " \t")
+	}
+	words[2] = strings.TrimSpace(line)
+	return words
+}
+
+// octal says that s can be the mode of a file, its kind included.
 func octal(s string) bool {
-	return len(s) >= 3 && len(s) <= 4 && strings.Trim(s, "01234567") == ""
+	return len(s) >= 3 && len(s) <= 7 && strings.Trim(s, "01234567") == ""
 }
 
 // uuLines decodes lines as long as they have the length that they state.
@@ -136,7 +151,7 @@ func uuLength(line []byte) (n int, ok bool) {
 	if n == 0 {
 		return 0, have <= 1
 	}
-	if have > want+2 || have < want-4 && len(bytes.TrimRight(line, " ")) == len(line) && have < want/2 {
+	if have > want+2 {
 		return 0, false
 	}
 	for _, c := range line[1:] {
@@ -190,6 +205,10 @@ func uuBody(src []byte) (out []byte, ok bool) {
 			return f.body, true
 		}
 	}
-	out, _ = uuLines(bytes.TrimLeft(src, "\r\n"))
+	src = bytes.TrimLeft(src, "\r\n")
+	if line, next := lineAt(src, 0, len(src)); bytes.HasPrefix(line, []byte("begin")) {
+		src = src[next:] // without a mode
+	}
+	out, _ = uuLines(src)
 	return out, len(out) > 0
 }

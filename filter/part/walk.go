@@ -11,9 +11,9 @@ import (
 	"sekisho/filter/finding"
 )
 
-// span is where the bytes of a part stand, by which a part met again in
-// another pass is known.
-type span struct{ document, start, end int }
+// span is where a part stands, by which a part met again in another pass is
+// known: the same bytes under another header are another part.
+type span struct{ document, header, start, end int }
 
 // sink gathers what all passes over one message find.
 type sink struct {

@@ -25,7 +25,7 @@ func scanWord(s string, ends bool) (w word, n int, ok bool) {
 		return w, 0, false
 	}
 	q1 := strings.IndexByte(s[2:min(len(s), 2+maxLabel)], '?')
-	if q1 <= 0 || 2+q1+3 > len(s) || s[2+q1+2] != '?' {
+	if q1 < 0 || 2+q1+3 > len(s) || s[2+q1+2] != '?' {
 		return w, 0, false
 	}
 	w.charset, w.kind = s[2:2+q1], lower(s[2+q1+1])
