@@ -53,6 +53,8 @@ var corpusMagics = []struct {
 
 func corpusTypes(suite, name string, b []byte) []string {
 	switch suite {
+	case "iso-img":
+		return []string{"iso"}
 	case "zip", "lzh", "cab":
 		return []string{suite}
 	}
@@ -171,6 +173,7 @@ var corpusSuites = []struct {
 	{"zip", map[string]float64{"zip": 0.9}},
 	{"lzh", map[string]float64{"lzh": 1}},
 	{"cab", map[string]float64{"cab": 0.95}},
+	{"iso-img", map[string]float64{"iso": 0.95}},
 	{"tar-cpio-ar", map[string]float64{"tar": 0.95, "gzip": 0.95}},
 	{"streams", map[string]float64{"gzip": 0.95}},
 }
