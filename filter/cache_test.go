@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sekisho/filter/finding"
+	"sekisho/filter/inspect"
 	"sekisho/filter/report"
 	"sekisho/filter/verdict"
 )
@@ -49,9 +50,9 @@ func TestReportsRefuseWhatIsNotRepeatable(t *testing.T) {
 func TestARepeatedMessageIsJudgedAnew(t *testing.T) {
 	j := defaultJudge(t)
 	inner, inspected := j.Inspect, 0
-	j.Inspect = func(ctx context.Context, raw []byte) *report.Report {
+	j.Inspect = func(ctx context.Context, in inspect.Input) *report.Report {
 		inspected++
-		return inner(ctx, raw)
+		return inner(ctx, in)
 	}
 	j.Reports = NewReports(1000)
 	m := message(attack(t))

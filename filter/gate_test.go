@@ -18,6 +18,7 @@ import (
 	"sekisho/filter/auth"
 	"sekisho/filter/auth/dnstest"
 	"sekisho/filter/finding"
+	"sekisho/filter/inspect"
 	"sekisho/filter/mail"
 	"sekisho/filter/quarantine"
 	"sekisho/filter/quarantine/sqlite"
@@ -115,7 +116,7 @@ func (f failing) Keep(context.Context, quarantine.Item, []byte) (quarantine.Item
 }
 func (f failing) Releasing(context.Context, string) (bool, error) { return false, f.releasing }
 
-func failed(context.Context, []byte) *report.Report {
+func failed(context.Context, inspect.Input) *report.Report {
 	return &report.Report{Schema: 1, Kind: report.KindMail, Incomplete: true,
 		Findings: []finding.Finding{finding.New(finding.InspectFailed, "", "cause", "test")}}
 }
@@ -266,9 +267,9 @@ func TestAMessageIsJudgedByOneGeneration(t *testing.T) {
 	g, _ := newGate(t, &log)
 	first := g.current.Load()
 	judge := *first.Judge
-	judge.Inspect = func(ctx context.Context, raw []byte) *report.Report {
+	judge.Inspect = func(ctx context.Context, in inspect.Input) *report.Report {
 		g.Use(&Generation{Judge: defaultJudge(t), AuthID: "second"})
-		return failed(ctx, raw)
+		return failed(ctx, in)
 	}
 	g.Use(&Generation{Judge: &judge, AuthID: "first"})
 	if got := g.Answer(t.Context(), message(attack(t))); got.Answer != mail.AnswerDiscard {

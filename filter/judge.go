@@ -18,18 +18,18 @@ import (
 
 // Inspector opens hostile bytes and reports. It always returns a Report: its
 // own failure, or ctx's end, is a finding in it.
-type Inspector func(ctx context.Context, raw []byte) *report.Report
+type Inspector func(ctx context.Context, in inspect.Input) *report.Report
 
 // InProcess returns an Inspector that reads within this process, with a panic
 // and the deadline turned into findings.
 func InProcess(limits budget.Limits, timeout time.Duration) Inspector {
-	return func(ctx context.Context, raw []byte) *report.Report {
+	return func(ctx context.Context, in inspect.Input) *report.Report {
 		bud := budget.New(limits)
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		stop := context.AfterFunc(ctx, bud.Stop)
 		defer stop()
-		return inspect.Mail(raw, bud)
+		return inspect.Run(in, bud)
 	}
 }
 
@@ -44,7 +44,7 @@ func (j *Judge) inspect(ctx context.Context, m *mail.Message) *report.Report {
 	if rep := j.Reports.get(m.SHA256); rep != nil {
 		return rep
 	}
-	rep := j.Inspect(ctx, m.Raw)
+	rep := j.Inspect(ctx, inspect.Input{Kind: report.KindMail, SHA256: m.SHA256, Raw: m.Raw})
 	j.Reports.put(m.SHA256, rep)
 	return rep
 }

@@ -28,32 +28,44 @@ import (
 type Input struct {
 	Kind string // report.KindMail or report.KindFile
 	Name string // of a file
-	// SHA256 is the digest of Raw, "" where nobody has computed it yet.
+	// SHA256 is the digest of Raw, "" where nobody has computed it yet. It is
+	// believed: hashing a message costs as much as decoding it.
 	SHA256 string
 	Raw    []byte
 }
 
 // Run inspects in as what it is said to be.
 func Run(in Input, bud *budget.Budget) *report.Report {
-	if in.Kind == report.KindFile {
-		return File(in.Name, in.Raw, bud)
+	if in.SHA256 == "" {
+		in.SHA256 = digest(in.Raw)
 	}
-	return Mail(in.Raw, bud)
+	if in.Kind == report.KindFile {
+		return file(in, bud)
+	}
+	return message(in, bud)
 }
 
 // Mail inspects raw as a message.
 func Mail(raw []byte, bud *budget.Budget) *report.Report {
-	w := newWalk(report.KindMail, raw, bud)
+	return Run(Input{Kind: report.KindMail, Raw: raw}, bud)
+}
+
+// File inspects b as a loose file called name.
+func File(name string, b []byte, bud *budget.Budget) *report.Report {
+	return Run(Input{Kind: report.KindFile, Name: name, Raw: b}, bud)
+}
+
+func message(in Input, bud *budget.Budget) *report.Report {
+	w, raw := newWalk(in, bud), in.Raw
 	root := &entity.Entity{Body: raw, Size: int64(len(raw)), MediaType: "message/rfc822"}
 	w.rep.Entities = append(w.rep.Entities, w.describe(root, []string{"eml"}))
 	w.guard("part", "", func() { w.message(root) })
 	return w.finish()
 }
 
-// File inspects b as a loose file called name.
-func File(name string, b []byte, bud *budget.Budget) *report.Report {
-	w := newWalk(report.KindFile, b, bud)
-	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
+func file(in Input, bud *budget.Budget) *report.Report {
+	w, b := newWalk(in, bud), in.Raw
+	base := path.Base(strings.ReplaceAll(in.Name, `\`, "/"))
 	root := &entity.Entity{Path: base, Body: b, Size: int64(len(b))}
 	root.AddName(entity.Name{Text: strings.ToValidUTF8(base, "\uFFFD"), Source: "file"})
 	w.entity(root)
@@ -82,8 +94,8 @@ func (w *walk) within(e *entity.Entity) bool {
 	return slices.ContainsFunc(w.above, func(b []byte) bool { return bytes.Equal(b, e.Body) })
 }
 
-func newWalk(kind string, b []byte, bud *budget.Budget) *walk {
-	return &walk{bud: bud, rep: &report.Report{Schema: report.Schema, Kind: kind, Size: int64(len(b)), SHA256: digest(b)}}
+func newWalk(in Input, bud *budget.Budget) *walk {
+	return &walk{bud: bud, rep: &report.Report{Schema: report.Schema, Kind: in.Kind, Size: int64(len(in.Raw)), SHA256: in.SHA256}}
 }
 
 func digest(b []byte) string {
