@@ -43,7 +43,7 @@ inet:127.0.0.1:8896, keeps mail below /var/lib/sekisho and uses the built-in rul
 
 SIGTERM and SIGINT stop it after the messages under way have their answer.
 SIGHUP reads configuration and rules again: all of them, or on any mistake none.
-A new listen, quarantine.dir, spool or limit.connections needs a restart.`,
+Sockets, limits, spool and the quarantine's folder need a restart; the log says so.`,
 		Example: "  sekisho serve\n  sekisho serve --config /etc/sekisho/sekisho.yaml\n  sekisho serve --listen unix:/run/sekisho/milter.sock --store /var/lib/sekisho/quarantine",
 		Args:    noArgs,
 	}
@@ -142,7 +142,7 @@ func (d *daemon) listen(ctx context.Context, cfg *config.Config) error {
 	}
 	d.log.Info(record.ServiceStarted).Str("version", buildVersion()).Strs("listen", cfg.Listen).
 		Str("rule_set", d.ruleSet()).Send()
-	err = d.wait(ctx, failed)
+	err = d.wait(ctx, cfg, failed)
 	d.log.Info(record.ServiceStopping).Int("count", int64(server.Active())).Send()
 	limit, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
 	defer cancel()
@@ -153,7 +153,7 @@ func (d *daemon) listen(ctx context.Context, cfg *config.Config) error {
 }
 
 // wait reloads at each SIGHUP until ctx ends or a listener fails.
-func (d *daemon) wait(ctx context.Context, failed <-chan error) error {
+func (d *daemon) wait(ctx context.Context, running *config.Config, failed <-chan error) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -161,20 +161,24 @@ func (d *daemon) wait(ctx context.Context, failed <-chan error) error {
 		case err := <-failed:
 			return err
 		case <-d.hup:
-			d.reload()
+			d.reload(running)
 		}
 	}
 }
 
 // reload takes new configuration and rules, or keeps the old ones and says
-// every mistake.
-func (d *daemon) reload() {
+// every mistake. What only a restart changes is told.
+func (d *daemon) reload(running *config.Config) {
 	cfg, err := d.load()
 	if err == nil {
 		var gen *filter.Generation
 		if gen, err = generation(cfg); err == nil {
 			d.gate.Use(gen)
-			d.log.Info(record.ReloadDone).Str("rule_set", gen.Judge.Rules.ID()).Send()
+			line := d.log.Info(record.ReloadDone).Str("rule_set", gen.Judge.Rules.ID())
+			if keys := running.Unchanged(cfg); len(keys) > 0 {
+				line.Str("hint", "in force after a restart only: "+strings.Join(keys, ", "))
+			}
+			line.Send()
 			return
 		}
 	}

@@ -26,6 +26,8 @@ func TestDocSession(t *testing.T) {
 	for _, file := range []string{"README.md", "README.ja.md"} {
 		testfile.Doc(t, file, "a session", "```\n"+shown.String()+"```\n")
 	}
+	scan, _, _ := strings.Cut(shown.String(), "$ sekisho quarantine")
+	testfile.Doc(t, "docs/scan.md", "a session", "```\n"+scan+"```\n")
 }
 
 // cmdSession runs the program and notes command and output as a reader would

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,36 @@ func TestCheckAfterSet(t *testing.T) {
 	}
 	if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), "--log-format: log.format: ") {
 		t.Errorf("Check() = %v, want the flag's name", err)
+	}
+}
+
+func TestUnchangedByReload(t *testing.T) {
+	old := Default()
+	tests := []struct {
+		name, in string
+		want     []string
+	}{
+		{"nothing", "", nil},
+		{"rules and judging", "own_domains: [example.jp]\nauth.enabled: false\ntimeout.inspect: 10s\n", nil},
+		{"the same value, written down", "log.format: json\n", nil},
+		{"a socket and a limit", "limit: {message: 1MiB}\nlisten: [inet:127.0.0.1:1]\n", []string{"listen", "limit.message"}},
+		{"the store", "quarantine: {dir: /q, when_unhealthy: defer}\n", []string{"quarantine.dir"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := parse("f.yaml", []byte(tt.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := old.Unchanged(c); !slices.Equal(got, tt.want) {
+				t.Errorf("Unchanged = %q, want %q", got, tt.want)
+			}
+		})
+	}
+	for _, b := range bound {
+		if find(b) == nil && !isBlock(strings.TrimSuffix(b, ".")) {
+			t.Errorf("%q is no key and no block", b)
+		}
 	}
 }
 
