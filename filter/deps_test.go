@@ -18,6 +18,9 @@ var level = map[string]int{
 	"filter/part":    2, "filter/unpack": 2, "filter/filetype": 2, "filter/filename": 2, "filter/link": 2,
 	"filter/report": 3, "filter/inspect": 4,
 	"filter/session": 5, "filter/auth": 5, "filter/rule": 5, "filter/action": 5, "filter/quarantine": 5, "filter/record": 5, "filter/config": 5,
+	// The worker's side of the sandbox stands on readers alone; the gate's side
+	// is a door.
+	"filter/sandbox/frame": 1, "filter/sandbox/inside": 5, "cmd/sekisho-worker": 6, "filter/sandbox": 5,
 	// Subfolders of a door are part of it and may import it.
 	"filter/quarantine/sqlite": 6,
 	"rules":                    6,
@@ -55,6 +58,9 @@ var owners = map[string][]string{
 	"blitiri.com.ar/go/spf":          {"filter/auth"},
 	"github.com/mholt/archives":      {"filter/unpack"},
 	"github.com/spf13/cobra":         {"cmd/sekisho"},
+	// What locks a process up must not be within reach of the gate.
+	"github.com/landlock-lsm/go-landlock": {"filter/sandbox/inside"},
+	"github.com/elastic/go-seccomp-bpf":   {"filter/sandbox/inside"},
 }
 
 type listed struct {
@@ -130,6 +136,40 @@ func TestLibrariesHaveOneOwner(t *testing.T) {
 					t.Errorf("%s imports %s: only %v may know it", from, imp, owner)
 				}
 			}
+		}
+	}
+}
+
+// workerMay are the rooms that the worker's binary links.
+var workerMay = []string{"cmd/sekisho-worker", "filter/sandbox/inside", "filter/sandbox/frame", "filter/inspect", "filter/report",
+	"filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/charset",
+	"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape"}
+
+// workerMustNot are libraries that must not be linked, whoever asks for it.
+var workerMustNot = []string{"database/sql", "os/exec", "plugin", "modernc.org/sqlite", "github.com/emersion/go-milter",
+	"github.com/spf13/cobra", "github.com/rs/zerolog", "github.com/miekg/dns"}
+
+// TestWorkerLinksReadersOnly: what the worker's binary does not hold, nobody
+// who captures it can call. net/http cannot be kept out (the public suffix
+// list, brotli and afero import it for a type each); the lock leaves it
+// without a socket.
+func TestWorkerLinksReadersOnly(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/sekisho-worker")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, "sekisho/filter/unpack") {
+		t.Fatalf("the worker links no unpacker: %d packages listed", len(linked))
+	}
+	for _, p := range linked {
+		if own := short(p); own != p && !slices.Contains(workerMay, own) {
+			t.Errorf("the worker links %s", own)
+		}
+		if slices.Contains(workerMustNot, p) {
+			t.Errorf("the worker links %s", p)
 		}
 	}
 }

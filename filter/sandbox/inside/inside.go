@@ -1,0 +1,172 @@
+// Package inside is the worker: the only process in which hostile bytes are
+// opened. It locks itself up, proves that to the gate, then inspects what the
+// gate shows it, one input at a time, until the gate hangs up.
+//
+// It opens no file and no connection: it is born with a socket to the gate
+// and a read-only view of the message. What happens around it (starting,
+// deadlines, replacement) is the work of filter/sandbox.
+package inside
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sekisho/filter/budget"
+	"sekisho/filter/inspect"
+	"sekisho/filter/report"
+	"sekisho/filter/sandbox/frame"
+)
+
+// Handler inspects one input. Tests put a misbehaving one in its place.
+type Handler func(job frame.Job, raw []byte) *report.Report
+
+// Main is the whole worker.
+func Main() {
+	if err := Run(Inspect); err != nil {
+		fmt.Fprintln(os.Stderr, "sekisho-worker:", err)
+		os.Exit(1)
+	}
+}
+
+// Run locks this process and serves jobs with h until the gate hangs up.
+func Run(h Handler) error {
+	// The gate starts us through a descriptor, whose number would be our name.
+	name := []byte("sekisho-worker\x00")
+	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0); err != nil {
+		return fmt.Errorf("taking a name: %w", err)
+	}
+	memory, err := view()
+	if err != nil {
+		return fmt.Errorf("started by hand? It is the gate's to start: %w", err)
+	}
+	hello, err := Lock()
+	hello.Build = build()
+	if err != nil {
+		hello.Error = err.Error()
+	}
+	b, encodeErr := json.Marshal(hello)
+	if err := errors.Join(encodeErr, say(0, b)); err != nil {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("locking: %w", err)
+	}
+	return serve(h, memory)
+}
+
+// view maps the message memory.
+func view() ([]byte, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(frame.Memory, &st); err != nil {
+		return nil, fmt.Errorf("looking at the message memory: %w", err)
+	}
+	b, err := unix.Mmap(frame.Memory, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("mapping the message memory: %w", err)
+	}
+	return b, nil
+}
+
+// build is the version of the binary, "" where it was built without one.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return info.Main.Version
+}
+
+func serve(h Handler, memory []byte) error {
+	in := bufio.NewReader(control{})
+	var buf bytes.Buffer
+	for {
+		id, err := frame.Read(in, &buf, frame.MaxJob)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading a job: %w", err)
+		}
+		var job frame.Job
+		if err := frame.Decode(buf.Bytes(), &job); err != nil {
+			return err
+		}
+		if job.Size < 0 || job.Size > int64(len(memory)) {
+			return fmt.Errorf("a job of %d bytes in a memory of %d", job.Size, len(memory))
+		}
+		answer, err := report.Encode(h(job, memory[:job.Size:job.Size]), frame.MaxAnswer)
+		if err != nil {
+			return err
+		}
+		if err := say(id, answer); err != nil {
+			return err
+		}
+		tidy()
+	}
+}
+
+// Inspect is the Handler of a true worker.
+func Inspect(job frame.Job, raw []byte) *report.Report {
+	bud := budget.New(job.Limits)
+	stop := time.AfterFunc(time.Duration(job.Millis)*time.Millisecond, bud.Stop)
+	defer stop.Stop()
+	return inspect.Run(inspect.Input{Kind: job.Kind, Name: job.Name, Raw: raw}, bud)
+}
+
+// heapKept is what a worker may hold between two jobs; above it the memory is
+// given back, since the next message is most likely a small one.
+const heapKept = 48 << 20
+
+func tidy() {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Uint64() > heapKept {
+		debug.FreeOSMemory()
+	}
+}
+
+// control reads from the gate. It blocks in the system call: a worker has
+// nothing else to do, and the way through the poller is longer.
+type control struct{}
+
+func (control) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(frame.Control, p)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// say sends one frame to the gate.
+func say(id uint64, payload []byte) error {
+	b := frame.Append(make([]byte, 0, len(payload)+16), id, payload)
+	for len(b) > 0 {
+		n, err := unix.Write(frame.Control, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("answering: %w", err)
+		}
+		b = b[n:]
+	}
+	return nil
+}
