@@ -35,7 +35,14 @@ func configCommand() *cobra.Command {
 }
 
 func configCheckCommand() *cobra.Command {
-	c := &cobra.Command{Use: "check", Short: "read the configuration and the rules, print every mistake", Args: noArgs}
+	c := &cobra.Command{
+		Use: "check", Short: "read the configuration and the rules, print every mistake", Args: noArgs,
+		Long: `Read the configuration and all rules as a start or a reload would, and print
+every mistake with its place and what to do. Nothing is opened or made.
+
+Exit status: 1 when there is a mistake.`,
+		Example: "  sekisho config check && systemctl reload sekisho",
+	}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(c)
@@ -56,7 +63,11 @@ func configCheckCommand() *cobra.Command {
 }
 
 func configShowCommand() *cobra.Command {
-	c := &cobra.Command{Use: "show", Short: "print each value in force and where it came from", Args: noArgs}
+	c := &cobra.Command{
+		Use: "show", Short: "print each value in force and where it came from", Args: noArgs,
+		Long: `Print every key with its value and where it came from: a line of the file, or
+the default. A running daemon may still use older values until its next reload.`,
+	}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(c)

@@ -33,7 +33,12 @@ func doctorCommand() *cobra.Command {
 	var postfixDir string
 	c := &cobra.Command{
 		Use: "doctor", Short: "check socket, store, DNS, rules and Postfix, and say what to fix", Args: noArgs,
-		Long: "Check the whole machine. Nothing is changed. Exit status 3 when something should be fixed.",
+		Long: `Check the configuration, the rules, the milter socket, the store, the smtpd that
+takes released mail, DNS, and the settings of Postfix that our promises rest on
+(docs/postfix.md). Each line says ok, warn, fail or skip. Nothing is changed.
+
+Exit status: 3 when something should be fixed.`,
+		Example: "  sekisho doctor\n  sekisho doctor --postfix-config /etc/postfix-in",
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().StringVar(&postfixDir, "postfix-config", "", "Postfix configuration folder (default: Postfix's own)")

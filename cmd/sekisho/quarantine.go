@@ -62,6 +62,10 @@ func quarantineListCommand() *cobra.Command {
 	var f listFlags
 	c := &cobra.Command{
 		Use: "list", Short: "list kept mail, newest first", Args: noArgs,
+		Long: `List kept mail, newest first. Deleted mail stays in the list as a record. All
+conditions must hold; sender and recipient are parts of an address in any case.
+
+Exit status: 0 also when nothing matches.`,
 		Example: "  sekisho quarantine list --since 24h --recipient soumu@\n  sekisho quarantine list --state held --json",
 	}
 	fl := c.Flags()
@@ -162,6 +166,8 @@ func quarantineShowCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show ID", Short: "show one kept mail: envelope, reasons, findings, history", Args: oneArg("ID"),
 		Long: "Show one kept mail. Its content is never printed unless --raw asks for the\nbytes, which are refused on a terminal.",
+		Example: `  sekisho quarantine show 20261122-9k3v0mzq5t
+  sekisho quarantine show 20261122-9k3v0mzq5t --raw >mail.eml`,
 	}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	raw := c.Flags().Bool("raw", false, "write the message's bytes to standard output, which must not be a terminal")
@@ -278,7 +284,10 @@ func quarantineReleaseCommand() *cobra.Command {
 		Long: `Give kept mail back to Postfix with its own envelope, through an smtpd without
 this milter (docs/quarantine.md shows the entry for master.cf). It counts as
 released only when Postfix answered 250; any other answer is shown and kept,
-and the mail stays held. Who, when and why is written to the audit log.`,
+and the mail stays held. Who, when and why is written to the audit log.
+
+Exit status: 0 also for what was released before, 1 when a mail was not released;
+the others are.`,
 		Example: `  sekisho quarantine release 20261122-9k3v0mzq5t --reason "customer confirmed by telephone"`,
 	}
 	c.Flags().StringVar(&smtp, "smtp", "", "HOST:PORT of that smtpd, overrides release.smtp")
@@ -312,6 +321,11 @@ func quarantineDeleteCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "delete ID...", Short: "delete kept mail; the entry stays as the record", Args: someArgs("ID"),
+		Long: `Delete the bytes of kept mail. The entry stays in the list as a record, and who,
+when and why is written to the audit log. A deleted mail cannot be released.
+
+Exit status: 1 when an entry could not be deleted; the others are.`,
+		Example: `  sekisho quarantine delete 20261122-9k3v0mzq5t --reason "part of the campaign of Monday"`,
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why it is deleted (required)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")

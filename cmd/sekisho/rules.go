@@ -96,7 +96,8 @@ func rulesCommand() *cobra.Command {
 }
 
 func rulesListCommand() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "print every rule in force", Args: noArgs}
+	c := &cobra.Command{Use: "list", Short: "print every rule in force", Args: noArgs,
+		Long: "Print every rule in force: id, what it asks for, severity, reason. A rule marked\n(observe) is recorded and decides nothing."}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		set, err := rulesOf(c)
