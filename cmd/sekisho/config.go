@@ -12,6 +12,7 @@ import (
 	"sekisho/filter/config"
 	"sekisho/filter/escape"
 	"sekisho/filter/report"
+	"sekisho/filter/rule"
 )
 
 // loadConfig reads the file that --config names, or the default file where it
@@ -45,21 +46,32 @@ Exit status: 1 when there is a mistake.`,
 	}
 	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(c)
-		if err != nil {
+		set, err := rulesOf(c)
+		switch {
+		case *asJSON:
+			return errors.Join(printJSON(c.OutOrStdout(), checkObject(set, err)), err)
+		case err != nil:
 			return err
-		}
-		set, err := loadRules(cfg)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(c.OutOrStdout(), map[string]any{"schema": report.Schema, "ok": true, "rules": len(set.Rules()), "rule_set": set.ID()})
 		}
 		_, err = fmt.Fprintf(c.OutOrStdout(), "configuration and %d rules are good (rule set %s)\n", len(set.Rules()), set.ID())
 		return err
 	}
 	return c
+}
+
+// checkObject is the answer of `config check --json`.
+func checkObject(set *rule.Set, err error) map[string]any {
+	o := map[string]any{"schema": report.Schema, "ok": err == nil}
+	if err == nil {
+		o["rules"], o["rule_set"] = len(set.Rules()), set.ID()
+		return o
+	}
+	mistakes := []map[string]string{}
+	for _, e := range flatten(err) {
+		mistakes = append(mistakes, map[string]string{"error": e.Error(), "hint": hint(e)})
+	}
+	o["mistakes"] = mistakes
+	return o
 }
 
 func configShowCommand() *cobra.Command {
