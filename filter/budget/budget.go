@@ -143,6 +143,26 @@ func (b *Budget) Read(path string, r io.Reader, packed int64) ([]byte, error) {
 // ReadSized is Read where a size is declared: room is made for it at once. It
 // is a hint only, and believed as far as honest packers go.
 func (b *Budget) ReadSized(path string, r io.Reader, packed, size int64) ([]byte, error) {
+	return b.Draw(path, reading{r}, packed, size)
+}
+
+// Filler is a decoder that looks back at its own output, so needs no window.
+type Filler interface {
+	// Fill appends at most room bytes to out within its capacity, and says
+	// how many; what it leaves behind them is no one's. out holds all that it
+	// gave before. Its end is io.EOF.
+	Fill(out []byte, room int) (int, error)
+}
+
+// reading makes a Filler of a reader.
+type reading struct{ io.Reader }
+
+func (r reading) Fill(out []byte, room int) (int, error) {
+	return r.Read(out[len(out) : len(out)+room])
+}
+
+// Draw is ReadSized for a Filler.
+func (b *Budget) Draw(path string, f Filler, packed, size int64) ([]byte, error) {
 	// One byte more, so that the end is met without growing.
 	out := b.room(max(readStart, int(min(size+1, max(packed, 0)*readTrust, readDouble))))
 	for {
@@ -150,7 +170,7 @@ func (b *Budget) ReadSized(path string, r io.Reader, packed, size int64) ([]byte
 			out = b.wider(out)
 		}
 		// A short step, so that little is read beyond a limit.
-		n, err := r.Read(out[len(out):min(cap(out), len(out)+readStep)])
+		n, err := f.Fill(out, min(cap(out)-len(out), readStep))
 		if n > 0 {
 			if e := b.grow(path, int64(len(out)), int64(n), packed); e != nil {
 				return out, e

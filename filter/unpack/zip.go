@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"cmp"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -26,8 +25,8 @@ type zipReader struct {
 	covered spans
 	folded  map[string]bool
 	byName  map[string][]int // local headers by raw name, built when needed
-	inflate resetReader
-	full    bool // the budget has no room for one more member
+	inflate inflater         // for all members: its tables cost more than a small one
+	full    bool             // the budget has no room for one more member
 }
 
 // zipMember is what all headers say of one member.
@@ -262,10 +261,4 @@ func (z *zipReader) checkOverlap() {
 	if shared > 0 {
 		z.note(finding.ContainerOverlap, first, "members", strconv.Itoa(shared))
 	}
-}
-
-// resetReader is an inflater that can be used again.
-type resetReader interface {
-	io.Reader
-	Reset(r io.Reader, dict []byte) error
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mholt/archives"
 )
@@ -28,7 +27,8 @@ type zipMethod struct {
 	open   func(z *zipReader, in *bytes.Reader, c zipClaim) (io.Reader, error)
 }
 
-// zipMethods are the methods by number; those without open are only named.
+// zipMethods are the methods by number; those without open are only named, but
+// for stored and deflate, which need no reader.
 var zipMethods = map[uint16]zipMethod{
 	0:  {name: "stored"},
 	1:  {name: "shrink", open: openShrink},
@@ -37,7 +37,7 @@ var zipMethods = map[uint16]zipMethod{
 	4:  {name: "reduce-3"},
 	5:  {name: "reduce-4"},
 	6:  {name: "implode", open: openImplode},
-	8:  {name: "deflate", ends: true, open: openDeflate},
+	8:  {name: "deflate", ends: true},
 	9:  {name: "deflate64", ends: true, open: openDeflate64},
 	10: {name: "dcl-implode"},
 	12: {name: "bzip2", strong: true, open: openZipBzip2},
@@ -57,16 +57,6 @@ func methodName(m uint16) string {
 		return name
 	}
 	return strconv.Itoa(int(m))
-}
-
-// openDeflate keeps one inflater for all members: its tables cost more than a
-// small member.
-func openDeflate(z *zipReader, in *bytes.Reader, _ zipClaim) (io.Reader, error) {
-	if z.inflate == nil {
-		z.inflate = flate.NewReader(in).(resetReader)
-		return z.inflate, nil
-	}
-	return z.inflate, z.inflate.Reset(in, nil)
 }
 
 func openDeflate64(_ *zipReader, in *bytes.Reader, _ zipClaim) (io.Reader, error) {

@@ -170,14 +170,13 @@ func (z *zipReader) run(path string, method zipMethod, src []byte, c zipClaim) (
 		r.body, r.err = z.lend(path, src)
 		r.used = len(src)
 		return r
+	case c.method == methodDeflate:
+		return z.deflated(path, src, c)
 	case method.open == nil:
 		return zipResult{err: errMethod, used: len(src)}
 	}
 	in := bytes.NewReader(src)
-	packed := int64(min(c.packed, uint64(len(src))))
-	if c.blind {
-		packed = int64(len(src))
-	}
+	packed := c.within(src)
 	if method.strong {
 		packed *= strongShare
 	}
@@ -186,6 +185,22 @@ func (z *zipReader) run(path string, method zipMethod, src []byte, c zipClaim) (
 	if r.used = len(src); method.ends {
 		r.used -= in.Len()
 	}
+	return r
+}
+
+// within is how many bytes of src the claim may be about.
+func (c zipClaim) within(src []byte) int64 {
+	if c.blind {
+		return int64(len(src))
+	}
+	return int64(min(c.packed, uint64(len(src))))
+}
+
+// deflated inflates what src begins with.
+func (z *zipReader) deflated(path string, src []byte, c zipClaim) (r zipResult) {
+	z.inflate.reset(src)
+	r.body, r.err = z.bud.Draw(path, &z.inflate, c.within(src), int64(min(c.size, math.MaxInt32)))
+	r.used, r.drawn = z.inflate.used(), true
 	return r
 }
 
