@@ -256,7 +256,7 @@ func openListeners(cfg *config.Config) ([]net.Listener, error) {
 func listenHint(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "make the socket's folder for the service user and Postfix's group, mode 0750"
+		return "make the socket's folder: install -d -o sekisho -g postfix -m 2750 FOLDER"
 	case errors.Is(err, fs.ErrPermission):
 		return "the service user must be able to make files in the socket's folder; ports below 1024 are root's"
 	}
