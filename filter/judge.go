@@ -93,13 +93,8 @@ func (j *Judge) judge(out Judged, m *mail.Message) verdict.Verdict {
 }
 
 // File judges a loose file as if it had come by mail.
-func (j *Judge) File(ctx context.Context, name string, b []byte, limits budget.Limits, timeout time.Duration) Judged {
-	bud := budget.New(limits)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	stop := context.AfterFunc(ctx, bud.Stop)
-	defer stop()
-	out := Judged{Report: inspect.File(name, b, bud)}
+func (j *Judge) File(ctx context.Context, name string, b []byte) Judged {
+	out := Judged{Report: j.Inspect(ctx, inspect.Input{Kind: report.KindFile, Name: name, Raw: b})}
 	out.Verdict = j.judge(out, &mail.Message{})
 	return out
 }

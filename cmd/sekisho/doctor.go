@@ -71,7 +71,7 @@ func diagnose(c *cobra.Command, postfixDir string) []check {
 	for _, address := range cfg.Listen {
 		checks = append(checks, checkSocket(address))
 	}
-	checks = append(checks, checkStore(cfg), checkRelease(cfg), checkDNS(c.Context(), cfg))
+	checks = append(checks, checkSandbox(cfg), checkStore(cfg), checkRelease(cfg), checkDNS(c.Context(), cfg))
 	return append(checks, checkPostfix(c.Context(), cfg, postfixDir)...)
 }
 

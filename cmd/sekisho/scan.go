@@ -27,6 +27,7 @@ type scanFlags struct {
 	clientIP, helo     string
 	mailFrom, authType string
 	rules              []string
+	trust              bool
 }
 
 func scanCommand() *cobra.Command {
@@ -36,6 +37,7 @@ func scanCommand() *cobra.Command {
 		Short: "inspect mail or loose files, print what they are and the verdict",
 		Long: `Inspect mail files or loose files ("-" is standard input), print what was found
 and what the rules make of it. Nothing is kept or sent. DNS is asked only with --auth.
+The inputs are opened in worker processes that are locked up, as in the daemon.
 
 Exit status: 0 when every input would be accepted or tagged, 3 when some input
 would not, 1 when an input could not be read.`,
@@ -52,6 +54,7 @@ would not, 1 when an input could not be read.`,
 	fl.StringVar(&f.mailFrom, "mail-from", "", "envelope sender, for SPF")
 	fl.StringVar(&f.authType, "auth-type", "", "judge as mail of a client that logged in with this SASL method")
 	fl.StringArrayVar(&f.rules, "rules", nil, "read rule files of this folder over the built-in ones (repeatable)")
+	fl.BoolVar(&f.trust, "trust", false, "open the inputs in this process, not in a locked-up worker")
 	c.RunE = func(c *cobra.Command, args []string) error { return scan(c, f, args) }
 	return c
 }
@@ -63,12 +66,17 @@ func scan(c *cobra.Command, f scanFlags, files []string) error {
 	if err != nil {
 		return err
 	}
+	at := min(len(files), runtime.NumCPU())
+	if err := s.open(at); err != nil {
+		return err
+	}
+	defer s.opener.close()
 	results := make([]chan scanned, len(files))
 	for i := range files {
 		results[i] = make(chan scanned, 1)
 	}
 	work := make(chan int)
-	for range min(len(files), runtime.NumCPU()) {
+	for range at {
 		go func() {
 			for i := range work {
 				results[i] <- s.one(c.Context(), files[i])
@@ -95,7 +103,7 @@ type scanner struct {
 	flags  scanFlags
 	cfg    *config.Config
 	judge  *filter.Judge
-	limits budget.Limits
+	opener *opener
 	stdin  io.Reader
 	client mail.Client
 }
@@ -113,7 +121,7 @@ func newScanner(c *cobra.Command, f scanFlags) (*scanner, error) {
 			return nil, err
 		}
 	}
-	s := &scanner{flags: f, cfg: cfg, limits: limits(cfg), stdin: c.InOrStdin()}
+	s := &scanner{flags: f, cfg: cfg, stdin: c.InOrStdin()}
 	s.client = mail.Client{Helo: f.helo, AuthType: f.authType}
 	if f.clientIP != "" {
 		if s.client.Addr, err = netip.ParseAddr(f.clientIP); err != nil {
@@ -122,6 +130,18 @@ func newScanner(c *cobra.Command, f scanFlags) (*scanner, error) {
 	}
 	s.judge, err = newJudge(cfg, f.auth)
 	return s, err
+}
+
+// open starts workers for so many inputs at a time.
+func (s *scanner) open(workers int) (err error) {
+	s.opener = &opener{}
+	if !s.flags.trust {
+		s.opener, err = newOpener(s.cfg, workers, nil)
+	}
+	if err == nil {
+		s.judge.Inspect = s.opener.inspector(s.cfg)
+	}
+	return err
 }
 
 // one reads and judges one input.
@@ -138,7 +158,7 @@ func (s *scanner) one(ctx context.Context, file string) scanned {
 	if s.asMail(b) {
 		return scanned{file: file, judged: s.judge.Message(ctx, m)}
 	}
-	return scanned{file: file, judged: s.judge.File(ctx, file, b, s.limits, s.cfg.InspectTimeout)}
+	return scanned{file: file, judged: s.judge.File(ctx, file, b)}
 }
 
 func (s *scanner) asMail(b []byte) bool {
@@ -217,13 +237,14 @@ func limits(cfg *config.Config) budget.Limits {
 	return l
 }
 
-// newJudge builds what judges messages out of the configuration.
+// newJudge builds what judges messages out of the configuration, but for what
+// opens them.
 func newJudge(cfg *config.Config, withAuth bool) (*filter.Judge, error) {
 	set, err := loadRules(cfg)
 	if err != nil {
 		return nil, err
 	}
-	j := &filter.Judge{Rules: set, Inspect: filter.InProcess(limits(cfg), cfg.InspectTimeout), OwnDomains: cfg.OwnDomains,
+	j := &filter.Judge{Rules: set, OwnDomains: cfg.OwnDomains,
 		Internal: cfg.InternalClient, AuthTimeout: cfg.AuthTimeout}
 	if withAuth {
 		dns, err := auth.NewDNS(cfg.DNSServers, cfg.DNSTimeout)

@@ -15,12 +15,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sekisho/filter/postfixrig"
+	"sekisho/filter/sandbox"
+	"sekisho/filter/sandbox/inside"
 	"sekisho/filter/specimen"
 	"sekisho/filter/testfile"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sekisho": main})
+	testscript.Main(m, map[string]func(){"sekisho": main, sandbox.ProgramName: inside.Main})
 }
 
 // TestScripts runs the stories in testdata/scripts with the true program, and

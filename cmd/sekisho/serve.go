@@ -43,7 +43,7 @@ inet:127.0.0.1:8896, keeps mail below /var/lib/sekisho and uses the built-in rul
 
 SIGTERM and SIGINT stop it after the messages under way have their answer.
 SIGHUP reads configuration and rules again: all of them, or on any mistake none.
-Sockets, limits, spool and the quarantine's folder need a restart; the log says so.`,
+Sockets, limits, spool, workers and the quarantine's folder need a restart; the log says so.`,
 		Example: "  sekisho serve\n  sekisho serve --config /etc/sekisho/sekisho.yaml\n  sekisho serve --listen unix:/run/sekisho/milter.sock --store /var/lib/sekisho/quarantine",
 		Args:    noArgs,
 	}
@@ -89,12 +89,13 @@ func (f serveFlags) config(c *cobra.Command) (*config.Config, error) {
 
 // daemon is a running `serve`.
 type daemon struct {
-	load  func() (*config.Config, error)
-	logTo io.Writer
-	hup   chan os.Signal
-	log   *record.Log
-	gate  *filter.Gate
-	store quarantine.Store
+	load   func() (*config.Config, error)
+	logTo  io.Writer
+	hup    chan os.Signal
+	log    *record.Log
+	gate   *filter.Gate
+	store  quarantine.Store
+	opener *opener
 }
 
 // run serves until ctx ends. Nothing listens before everything is ready.
@@ -110,7 +111,11 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.log = record.NewQueued(d.logTo, cfg.LogFormat, time.Now)
 	defer func() { _ = d.log.Close(time.Second) }() // nobody is left to be told
-	gen, err := generation(cfg)
+	if d.opener, err = newOpener(cfg, 0, d.noteSandbox); err != nil {
+		return err
+	}
+	defer d.opener.close()
+	gen, err := d.generation(cfg)
 	if err != nil {
 		return err
 	}
@@ -141,7 +146,7 @@ func (d *daemon) listen(ctx context.Context, cfg *config.Config) error {
 		running.Go(func() { failed <- server.Serve(l) })
 	}
 	d.log.Info(record.ServiceStarted).Str("version", buildVersion()).Strs("listen", cfg.Listen).
-		Str("rule_set", d.ruleSet()).Send()
+		Str("rule_set", d.ruleSet()).Str("sandbox", d.opener.lock()).Send()
 	err = d.wait(ctx, cfg, failed)
 	d.log.Info(record.ServiceStopping).Int("count", int64(server.Active())).Send()
 	limit, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
@@ -172,7 +177,7 @@ func (d *daemon) reload(running *config.Config) {
 	cfg, err := d.load()
 	if err == nil {
 		var gen *filter.Generation
-		if gen, err = generation(cfg); err == nil {
+		if gen, err = d.generation(cfg); err == nil {
 			d.gate.Use(gen)
 			line := d.log.Info(record.ReloadDone).Str("rule_set", gen.Judge.Rules.ID())
 			if keys := running.Unchanged(cfg); len(keys) > 0 {
@@ -214,11 +219,12 @@ func (d *daemon) note(event string, fields map[string]any) {
 }
 
 // generation builds what judges and answers out of the configuration.
-func generation(cfg *config.Config) (*filter.Generation, error) {
+func (d *daemon) generation(cfg *config.Config) (*filter.Generation, error) {
 	judge, err := newJudge(cfg, cfg.Auth)
 	if err != nil {
 		return nil, err
 	}
+	judge.Inspect = d.opener.inspector(cfg)
 	judge.Reports = filter.NewReports(rememberedWeight)
 	id := cfg.AuthID
 	if id == "" {

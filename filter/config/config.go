@@ -41,6 +41,9 @@ type Config struct {
 	UnpackBytes, UnpackMember, UnpackMembers int64
 	UnpackDepth, UnpackRatio                 int64
 
+	SandboxMode, SandboxWorker     string
+	SandboxWorkers, SandboxRecycle int64
+
 	QuarantineDir, SpoolDir string
 	QuarantineReserve       int64
 	WhenUnhealthy           string

@@ -30,6 +30,7 @@ var forms = []struct {
 	{"tag.subject_prefix", func(c *Config) *malformed { return oneLine(c.SubjectPrefix) }},
 	{"reject.contact", func(c *Config) *malformed { return oneLine(c.RejectContact) }},
 	{"log.format", func(c *Config) *malformed { return oneOf(c.LogFormat, "json", "text") }},
+	{"sandbox.mode", func(c *Config) *malformed { return oneOf(c.SandboxMode, "on", "off") }},
 	{"quarantine.when_unhealthy", func(c *Config) *malformed { return oneOf(c.WhenUnhealthy, "hold", "defer") }},
 }
 

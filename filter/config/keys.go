@@ -54,6 +54,11 @@ var keys = []key{
 	number("unpack.depth", "16", "Most containers within containers.", 1, func(c *Config) *int64 { return &c.UnpackDepth }),
 	number("unpack.ratio", "250", "Most that a member may swell (output to input), once it passes 64 MiB.", 10, func(c *Config) *int64 { return &c.UnpackRatio }),
 
+	text("sandbox.mode", "on", "`on`: messages are opened in worker processes that are locked up (docs/security.md), and without that the program does not start. `off`: in this very process, which a hostile message may then end or take over.", func(c *Config) *string { return &c.SandboxMode }),
+	text("sandbox.worker", "", "The worker program; empty: `sekisho-worker` beside the running program, then in libexec.", func(c *Config) *string { return &c.SandboxWorker }),
+	number("sandbox.workers", "0", "How many workers inspect at one time; 0: one a processor. One more stands in reserve.", 0, func(c *Config) *int64 { return &c.SandboxWorkers }),
+	number("sandbox.recycle", "1000", "After how many messages a worker is replaced; 1: a new one for each message.", 1, func(c *Config) *int64 { return &c.SandboxRecycle }),
+
 	text("quarantine.dir", "/var/lib/sekisho/quarantine", "Where blocked messages are kept: a local disk, a folder of the service's own.", func(c *Config) *string { return &c.QuarantineDir }),
 	size("quarantine.reserve", "64MiB", "Free space on the disk of `quarantine.dir` below which no mail is kept any more, so that its index can still be written.", 0, func(c *Config) *int64 { return &c.QuarantineReserve }),
 	text("quarantine.when_unhealthy", "hold", "Where mail to be kept goes while the quarantine cannot be written to: `hold` to Postfix's hold queue, `defer` back to the sender with 451.", func(c *Config) *string { return &c.WhenUnhealthy }),

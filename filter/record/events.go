@@ -15,6 +15,9 @@ const (
 	ReloadRefused     Event = "reload.refused"
 	LogDropped        Event = "log.dropped"
 	SessionTrouble    Event = "session.trouble"
+	SandboxDegraded   Event = "sandbox.degraded"
+	SandboxLost       Event = "sandbox.lost"
+	SandboxTrouble    Event = "sandbox.trouble"
 	StoreTrouble      Event = "store.trouble"
 	StoreHealed       Event = "store.healed"
 	QuarantineRelease Event = "quarantine.released"
@@ -35,6 +38,9 @@ var Events = []Info{
 	{string(ReloadRefused), "New configuration or rules have a mistake; the old ones stay in force."},
 	{string(LogDropped), "The log did not take `count` lines in time, or refused them; mail went on."},
 	{string(SessionTrouble), "A milter connection broke, was refused or ran into a limit."},
+	{string(SandboxDegraded), "The workers are locked up with less than all that we know how to use; `detail` says with what. It holds nevertheless (docs/security.md)."},
+	{string(SandboxLost), "A worker was thrown away: `cause` is crash, timeout, memory, answer or stopped, `detail` what it said last. Its message was tried once more in another worker."},
+	{string(SandboxTrouble), "A worker could not be started; it is tried again, and messages wait or are deferred (451)."},
 	{string(StoreTrouble), "The quarantine cannot keep mail: what would be kept goes to Postfix's hold queue or has to wait (`quarantine.when_unhealthy`). At most once a minute; `count` says how many messages since the last line."},
 	{string(StoreHealed), "The quarantine keeps mail again; `count` says how many messages went elsewhere since the last line."},
 	{string(QuarantineRelease), "A kept message was given back to Postfix, or the attempt failed."},
@@ -78,6 +84,10 @@ var Fields = []Info{
 	{"file", "file that a mistake is in, with line"},
 	{"error", "what went wrong"},
 	{"hint", "what to do about it"},
+	{"sandbox", "what confines the workers"},
+	{"cause", "why a worker was thrown away"},
+	{"detail", "what is known of it"},
+	{"pid", "process id of the worker"},
 	{"stage", "part of the work in which something went wrong"},
 	{"count", "how many"},
 	{"peer", "other end of the milter connection"},

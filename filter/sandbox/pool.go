@@ -11,6 +11,8 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -191,6 +193,10 @@ func (p *Pool) fail(in inspect.Input, cause string) *report.Report {
 	p.mu.Lock()
 	p.status.Failed++
 	p.mu.Unlock()
+	if in.SHA256 == "" {
+		sum := sha256.Sum256(in.Raw)
+		in.SHA256 = hex.EncodeToString(sum[:])
+	}
 	return inspect.Failed(in.Kind, int64(len(in.Raw)), in.SHA256, cause)
 }
 
