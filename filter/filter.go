@@ -112,6 +112,11 @@ func (g *Gate) released(ctx context.Context, m *mail.Message, v verdict.Verdict)
 		return false, nil
 	}
 	ok, err := g.Store.Releasing(ctx, m.SHA256)
+	if unhealthy(err) {
+		// Go on to keep it: that is what makes the store find out whether it
+		// works again. A release caught twice is kept twice, never lost.
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("asking for releases: %w", err)
 	}

@@ -199,6 +199,7 @@ func TestAnUnhealthyStoreHandsMailToPostfix(t *testing.T) {
 			g.Use(&gen)
 			g.Store = failing{keep: tt.keep, releasing: tt.keep}
 			m := message(tt.raw)
+			m.Client.Addr = netip.MustParseAddr("127.0.0.1") // so that the store is asked twice
 			got := g.Answer(t.Context(), m)
 			if got.Answer != tt.want {
 				t.Errorf("Answer = %+v, want %v", got, tt.want)

@@ -16,7 +16,8 @@ import (
 
 // load is a stream of numbered messages; every third is to be blocked.
 type load struct {
-	messages, senders int
+	// after is the number behind which the messages' own numbers begin.
+	after, messages, senders int
 	// retry sends a message again after a 4xx or a broken session, as an MTA
 	// does; without it the first such answer is counted and left.
 	retry bool
@@ -36,10 +37,12 @@ type ledger struct {
 	unsent   int
 }
 
-func blocked(n int) bool  { return n%3 == 0 }
-func sender(n int) string { return fmt.Sprintf("m%d@partner.example", n) }
-func numbered(n int) []byte {
-	m := specimen.MailSpec{From: specimen.Mailbox{Addr: sender(n)}, To: specimen.Mailbox{Addr: "hr@kansho.example.jp"},
+func blocked(n int) bool { return n%3 == 0 }
+
+func (s *stand) sender(n int) string { return fmt.Sprintf("m%d.%s@partner.example", n, s.name) }
+
+func (s *stand) numbered(n int) []byte {
+	m := specimen.MailSpec{From: specimen.Mailbox{Addr: s.sender(n)}, To: specimen.Mailbox{Addr: "hr@kansho.example.jp"},
 		Subject: fmt.Sprintf("chaos %d", n), MessageID: fmt.Sprintf("chaos-%d@partner.example", n),
 		Date: "Sun, 22 Nov 2026 09:00:00 +0900", Text: strings.Repeat("The minutes follow tomorrow.\n", 1+n%50)}
 	if blocked(n) {
@@ -48,9 +51,9 @@ func numbered(n int) []byte {
 	return specimen.Mail(m)
 }
 
-// number finds the message of an envelope sender, or 0.
-func number(from string) int {
-	digits, ok := strings.CutPrefix(strings.TrimSuffix(from, "@partner.example"), "m")
+// number finds the message of an envelope sender of this test, or 0.
+func (s *stand) number(from string) int {
+	digits, ok := strings.CutPrefix(strings.TrimSuffix(from, "."+s.name+"@partner.example"), "m")
 	n, err := strconv.Atoi(digits)
 	if !ok || err != nil {
 		return 0
@@ -58,9 +61,17 @@ func number(from string) int {
 	return n
 }
 
+func newLedger() *ledger { return &ledger{accepted: map[int]int{}, unclear: map[int]int{}} }
+
 // send plays the whole load and returns the ledger.
 func (s *stand) send(l load) *ledger {
-	led := &ledger{accepted: map[int]int{}, unclear: map[int]int{}}
+	led := newLedger()
+	s.sendTo(led, l)
+	return led
+}
+
+// sendTo plays the whole load and books it in led.
+func (s *stand) sendTo(led *ledger, l load) {
 	if l.limit == 0 {
 		l.limit = 2 * time.Minute
 	}
@@ -74,18 +85,17 @@ func (s *stand) send(l load) *ledger {
 			}
 		})
 	}
-	for n := 1; n <= l.messages; n++ {
+	for n := l.after + 1; n <= l.after+l.messages; n++ {
 		numbers <- n
 	}
 	close(numbers)
 	wg.Wait()
-	return led
 }
 
 func (s *stand) sendOne(led *ledger, n int, retry bool, end time.Time) {
 	for time.Now().Before(end) {
 		start := time.Now()
-		reply, err := submit(s.postfix.SMTP(), sender(n), numbered(n))
+		reply, err := submit(s.postfix.SMTP(), s.sender(n), s.numbered(n))
 		if led.note(n, reply, err, time.Since(start)) || !retry {
 			return
 		}
@@ -138,31 +148,32 @@ func submit(addr, from string, raw []byte) (string, error) {
 // found is where each message is after the storm.
 type found struct {
 	sink, quarantine, queue, hold map[int]int
-	attempts                      map[int]int // counted in the quarantine's entries
 }
 
 // find lists sink, quarantine and Postfix's queue, once Postfix has delivered
 // what it can.
 func (s *stand) find() found {
 	s.t.Helper()
-	f := found{map[int]int{}, map[int]int{}, map[int]int{}, map[int]int{}, map[int]int{}}
+	f := found{map[int]int{}, map[int]int{}, map[int]int{}, map[int]int{}}
 	check(s.t, s.postfix.Flush())
 	within(20*time.Second, func() bool { return s.onlyHeld() })
 	for _, d := range s.sink.Messages() {
-		f.sink[number(d.From)]++
+		f.sink[s.number(d.From)]++
 	}
 	queue, err := s.postfix.Queue()
 	check(s.t, err)
 	for _, e := range queue {
 		if e.Name == "hold" {
-			f.hold[number(e.Sender)]++
+			f.hold[s.number(e.Sender)]++
 		} else {
-			f.queue[number(e.Sender)]++
+			f.queue[s.number(e.Sender)]++
 		}
 	}
 	for _, it := range s.listed() {
-		f.quarantine[number(it.MailFrom)]++
-		f.attempts[number(it.MailFrom)] += it.Count
+		f.quarantine[s.number(it.MailFrom)]++
+	}
+	for _, where := range []map[int]int{f.sink, f.quarantine, f.queue, f.hold} {
+		delete(where, 0) // mail of other tests
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,8 +42,28 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "chaos: building: %v\n%s", err, out)
 			return 1
 		}
+		defer stopCommon()
 		return m.Run()
 	}())
+}
+
+// common is the Postfix and sink of all tests that need no settings of their
+// own: starting one takes seconds. Each test has a name of its own in the
+// senders of its messages.
+var common struct {
+	postfix *postfixrig.Postfix
+	sink    *postfixrig.Sink
+	port    string
+	tests   int
+}
+
+func stopCommon() {
+	if common.postfix == nil {
+		return
+	}
+	if err := errors.Join(common.postfix.Stop(), common.sink.Close()); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+	}
 }
 
 // deep multiplies a count when SEKISHO_CHAOS=deep.
@@ -56,6 +77,7 @@ func deep(n, factor int) int {
 // stand is one Postfix, its sink, and the daemon's folder and address.
 type stand struct {
 	t       *testing.T
+	name    string // of this test, in each sender's address
 	dir     string
 	port    string
 	postfix *postfixrig.Postfix
@@ -65,21 +87,21 @@ type stand struct {
 	daemon *daemon
 }
 
-// newStand starts Postfix and sink, but no daemon. extra are lines of main.cf.
+// newStand gives Postfix and sink, but no daemon. With extra, which are lines
+// of main.cf, both are the test's own.
 func newStand(t *testing.T, extra ...string) *stand {
 	t.Helper()
-	s := &stand{t: t, dir: t.TempDir(), port: freePort(t)}
-	var err error
-	if s.sink, err = postfixrig.NewSink(); err != nil {
-		t.Fatal(err)
+	common.tests++
+	s := &stand{t: t, dir: t.TempDir(), name: fmt.Sprintf("t%d", common.tests)}
+	if len(extra) > 0 {
+		s.postfix, s.sink, s.port = startPostfix(t, extra)
+		t.Cleanup(func() { check(t, errors.Join(s.postfix.Stop(), s.sink.Close())) })
+	} else {
+		if common.postfix == nil {
+			common.postfix, common.sink, common.port = startPostfix(t, nil)
+		}
+		s.postfix, s.sink, s.port = common.postfix, common.sink, common.port
 	}
-	t.Cleanup(func() { check(t, s.sink.Close()) })
-	s.postfix, err = postfixrig.Start(t.Context(), postfixrig.Options{Milters: []string{"inet:127.0.0.1:" + s.port},
-		SinkAddr: s.sink.Addr(), TLS: true, MessageSizeLimit: 256 << 20, Extra: extra})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { check(t, s.postfix.Stop()) })
 	t.Cleanup(func() {
 		if s.daemon != nil {
 			s.daemon.stop()
@@ -89,6 +111,21 @@ func newStand(t *testing.T, extra ...string) *stand {
 		}
 	})
 	return s
+}
+
+func startPostfix(t *testing.T, extra []string) (*postfixrig.Postfix, *postfixrig.Sink, string) {
+	t.Helper()
+	port := freePort(t)
+	sink, err := postfixrig.NewSink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	postfix, err := postfixrig.Start(context.Background(), postfixrig.Options{Milters: []string{"inet:127.0.0.1:" + port},
+		SinkAddr: sink.Addr(), TLS: true, MessageSizeLimit: 256 << 20, Extra: extra})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return postfix, sink, port
 }
 
 func (s *stand) store() string   { return filepath.Join(s.dir, "store") }
@@ -103,12 +140,12 @@ func (s *stand) log() string {
 func (s *stand) configure() string {
 	s.t.Helper()
 	lines := append([]string{
-		"listen: [inet:127.0.0.1:" + s.port + "]",
 		"spool.dir: " + filepath.Join(s.dir, "spool"),
 		"auth.id: mx.kansho.example.jp",
 	}, s.config...)
 	text := strings.Join(lines, "\n") + "\n"
 	for key, line := range map[string]string{
+		"listen:":         "listen: [inet:127.0.0.1:" + s.port + "]",
 		"quarantine.dir:": "quarantine.dir: " + s.store(), "auth.enabled:": "auth.enabled: false", "rules.dirs:": "rules.dirs: []",
 	} {
 		if !strings.Contains(text, key) {

@@ -115,7 +115,7 @@ func (s *Store) Releasing(ctx context.Context, sha256 string) (bool, error) {
 	var n int
 	err := s.index.Load().read.QueryRowContext(ctx,
 		`SELECT count(*) FROM item WHERE state = 'releasing' AND sha256 = ?`, sha256).Scan(&n)
-	return n > 0, wrap("asking for releases", s.seen(err))
+	return n > 0, wrap("asking for releases", blamed(translate(s.seen(err))))
 }
 
 // List returns the items that f chooses, newest first. The inner select is
