@@ -164,10 +164,10 @@ func (r reading) Fill(out []byte, room int) (int, error) {
 // Draw is ReadSized for a Filler.
 func (b *Budget) Draw(path string, f Filler, packed, size int64) ([]byte, error) {
 	// One byte more, so that the end is met without growing.
-	out := b.room(max(readStart, int(min(size+1, max(packed, 0)*readTrust, readDouble))))
+	out := b.room(max(readStart, int(min(size+1, max(packed, 0)*readTrust, readFirst))))
 	for {
 		if len(out) == cap(out) {
-			out = b.wider(out)
+			out = b.wider(out, size)
 		}
 		// A short step, so that little is read beyond a limit.
 		n, err := f.Fill(out, min(cap(out)-len(out), readStep))
@@ -212,13 +212,14 @@ func (b *Budget) room(n int) []byte {
 	return buf
 }
 
-// wider gives out more room: twice while that is cheap, then a quarter more.
-func (b *Budget) wider(out []byte) []byte {
-	n := 2 * cap(out)
-	if cap(out) >= readDouble {
-		n = cap(out) + cap(out)/4
+// wider gives out twice the room, but no more than the declared size or the
+// limit can need: two such buffers are in memory at once.
+func (b *Budget) wider(out []byte, size int64) []byte {
+	n := min(2*int64(cap(out)), max(b.limits.Member, int64(len(out)))+readStep)
+	if size > int64(cap(out)) {
+		n = min(n, size+1)
 	}
-	larger := append(b.room(n), out...)
+	larger := append(b.room(int(n)), out...)
 	b.Free(out)
 	return larger
 }
@@ -228,7 +229,7 @@ func (b *Budget) wider(out []byte) []byte {
 const (
 	readStart  = 4 << 10
 	readStep   = 64 << 10
-	readDouble = 16 << 20
+	readFirst = 16 << 20
 	// readTrust is how far a declared size is believed: text and XML are
 	// packed up to so many times.
 	readTrust = 16
