@@ -140,6 +140,25 @@ func TestMisbehaviourIsAFinding(t *testing.T) {
 	}
 }
 
+// TestBombsStayOutside is fault test F7: twenty mails that eat all memory end
+// forty workers and leave the gate as it was.
+func TestBombsStayOutside(t *testing.T) {
+	p := newTestPool(t, Options{Workers: 2})
+	p.Inspect(t.Context(), mailInput(honestMail), small)
+	before := resident(t)
+	for range 20 {
+		if c := cause(p.Inspect(t.Context(), mailInput("X-Do: memory\n\n"), small)); c != causeMemory {
+			t.Errorf("cause %q, want %q", c, causeMemory)
+		}
+	}
+	if grown := resident(t) - before; grown > 20<<20 {
+		t.Errorf("the gate grew by %d MiB", grown>>20)
+	}
+	if s := p.Status(); s.Lost != 40 || s.Failed != 20 {
+		t.Errorf("status %+v, want 40 lost and 20 failed", s)
+	}
+}
+
 // TestFreshWorkerGetsASecondTry: what only a worn worker stumbles over is
 // inspected after all.
 func TestFreshWorkerGetsASecondTry(t *testing.T) {

@@ -74,11 +74,11 @@ func limit(hello *frame.Hello) error {
 		{unix.RLIMIT_NOFILE, openLimit, &hello.OpenLimit},
 		{unix.RLIMIT_CORE, 0, &hello.CoreLimit},
 	} {
-		if err := unix.Setrlimit(l.which, &unix.Rlimit{Cur: l.most, Max: l.most}); err != nil {
+		if err := unix.Prlimit(0, l.which, &unix.Rlimit{Cur: l.most, Max: l.most}, nil); err != nil {
 			return fmt.Errorf("setting limit %d: %w", l.which, err)
 		}
 		var got unix.Rlimit
-		if err := unix.Getrlimit(l.which, &got); err != nil {
+		if err := unix.Prlimit(0, l.which, nil, &got); err != nil {
 			return fmt.Errorf("reading limit %d: %w", l.which, err)
 		}
 		*l.back = got.Max
