@@ -40,7 +40,7 @@ var Formats = []Format{
 	{Name: "pkcs7-compressed", open: openCMS},
 	{Name: "ics", open: openICS},
 	{Name: "vcf", open: openICS},
-	{Name: "7z"},
+	{Name: "7z", open: openSevenZip},
 	{Name: "rar"},
 	{Name: "cab", open: openCAB},
 	{Name: "arj"},
