@@ -115,7 +115,7 @@ func (r *headerReader) continues(line []byte) bool {
 	}
 	before := bytes.TrimRight(r.h.fields[n-1].value, " \t\r\n")
 	key, _, isParameter := bytes.Cut(line, []byte("="))
-	if isParameter && bytes.IndexAny(key, ": \t") < 0 {
+	if isParameter && !bytes.ContainsAny(key, ": \t") {
 		return bytes.HasSuffix(before, []byte(";")) || knownKey(key)
 	}
 	return len(before) == 0 && bytes.IndexByte(line, ':') < 0 && bytes.IndexByte(line, '/') > 0
