@@ -227,8 +227,8 @@ func (b *Budget) wider(out []byte, size int64) []byte {
 // Read begins small, since most members are, and takes at most one step
 // between two looks at the limits.
 const (
-	readStart  = 4 << 10
-	readStep   = 64 << 10
+	readStart = 4 << 10
+	readStep  = 64 << 10
 	readFirst = 16 << 20
 	// readTrust is how far a declared size is believed: text and XML are
 	// packed up to so many times.
