@@ -53,29 +53,25 @@ func behindBox(b []byte, end int) bool {
 // endRecord finds the last end record that has a directory before it.
 func endRecord(b []byte) (offset int, ok bool) {
 	base := max(0, len(b)-zipTail)
-	for area := b[base:]; ; {
-		i := lastMark(area)
-		if i < 0 {
-			return 0, false
+	marks := endMarks(b[base:])
+	for n := len(marks) - 1; n >= 0; n-- {
+		if _, ok := directory(b, base+marks[n]); ok {
+			return base + marks[n], true
 		}
-		if _, ok := directory(b, base+i); ok {
-			return base + i, true
-		}
-		area = area[:i+2]
 	}
+	return 0, false
 }
 
-// lastMark finds the last end record's mark, searching forward: that is what
-// the machine does fast.
-func lastMark(area []byte) int {
-	last := -1
+// endMarks finds all marks of end records in one search forward: that is what
+// the machine does fast, and what a tail full of marks does not make slow.
+func endMarks(area []byte) (marks []int) {
 	for from := 0; ; {
 		i := embedded(area[from:], zipEnd, 2)
 		if i < 0 {
-			return last
+			return marks
 		}
-		last = from + i
-		from = last + 4
+		marks = append(marks, from+i)
+		from += i + len(zipEnd)
 	}
 }
 

@@ -53,10 +53,20 @@ func authorship(at string, h part.Header) []finding.Finding {
 	}
 	for _, a := range h.From {
 		if shown := addressIn(a.Name); shown != "" && !strings.EqualFold(domain(shown), a.Domain) {
-			fs = append(fs, finding.New(finding.FromDeceptive, at, "shown", a.Name, "true", a.Addr))
+			fs = append(fs, finding.New(finding.FromDeceptive, at, "shown", a.Name, "true", a.Addr, "form", form(a.Name, shown)))
 		}
 	}
 	return fs
+}
+
+// form tells the address of a list's or a service's member, which both write
+// before the word "via" and their own name, from any other.
+func form(name, shown string) string {
+	_, behind, _ := strings.Cut(strings.ReplaceAll(name, "＠", "@"), shown)
+	if strings.HasPrefix(strings.TrimLeft(behind, "'\")>"), " via ") {
+		return "via"
+	}
+	return "plain"
 }
 
 func addresses(list []part.Address) string {

@@ -146,14 +146,15 @@ func (r *paramReader) value(key string, i int) int {
 func (r *paramReader) quotedValues(text, after string) []string {
 	plain := r.unescape(text)
 	vals := []string{plain}
-	if plain != text {
+	// A reader that knows no quoted-pairs ends the text at an escaped quote.
+	if plain != text && plain != strings.ReplaceAll(text, `\"`, `"`) {
 		vals = append(vals, text)
 	}
 	if after != "" {
 		vals = append(vals, plain+unquote(after), "\""+text+"\""+after)
 	}
 	for _, cut := range [...]byte{'"', ';'} {
-		if i := r.indexByte(text, cut); i > 0 {
+		if i := r.indexByte(text, cut); i > 0 && strings.Trim(text[:i], `\`) != "" {
 			vals = append(vals, text[:i])
 		}
 	}

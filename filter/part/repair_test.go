@@ -83,6 +83,8 @@ func TestRepairedNames(t *testing.T) {
 		{"honest words over a fold", cd + "filename=\"=?utf-8?B?5pel?=\n =?utf-8?B?5pysLnBkZg==?=\"", []string{"日本.pdf"}},
 		{"a quoted-pair in a comment", cd + `filename=a.(\)x)exe`, []string{`a.(\)x)exe`, "a.exe", "a.()x)exe"}},
 		{"an encoded word without a charset", cd + `filename="=??B?YS5leGU=?="`, []string{"a.exe"}},
+		{"honest quotes in a name", cd + `filename="\"a\".pdf"`, []string{`"a".pdf`}},
+		{"an escaped quote behind a program's name", cd + `filename="a.exe\".pdf"`, []string{`a.exe".pdf`, `a.exe\`}},
 		{"EBCDIC", cd + "filename*=cp037''%81K%85%A7%85", []string{"a.exe"}},
 		{"quoted-printable without its encoded word", cd + `filename="a=2Eexe"`, []string{"a=2Eexe", "a.exe"}},
 		{"an honest equals sign", cd + `filename="E=mc2.pdf"`, []string{"E=mc2.pdf"}},
