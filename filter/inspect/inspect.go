@@ -183,8 +183,26 @@ func (w *walk) open(e *entity.Entity, types []string) {
 		return
 	}
 	w.guard("unpack", e.Path, func() {
-		_, fs := unpack.Walk(e, types, w.bud, w.entity)
+		_, fs := unpack.Walk(e, types, w.bud, w.member)
 		w.state(fs...)
+	})
+}
+
+// member visits a member of a container and the files that stand encoded within
+// it: package part has looked for those in body parts only.
+func (w *walk) member(e *entity.Entity) {
+	w.entity(e)
+	if e.Dir || e.Encrypted {
+		return
+	}
+	w.guard("part", e.Path, func() {
+		w.state(part.Inline(e, func(f *entity.Entity) bool {
+			if w.bud.Count(f.Path) != nil || w.bud.Spend(f.Path, f.Size) != nil || w.bud.Enter(f.Path, f.Depth) != nil {
+				return false
+			}
+			w.entity(f)
+			return true
+		})...)
 	})
 }
 

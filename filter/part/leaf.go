@@ -214,17 +214,43 @@ func IsMail(e *entity.Entity) bool {
 
 // inline hands over the files that stand encoded within text.
 func (w *walker) inline(text *entity.Entity) {
+	w.findings = append(w.findings, Inline(text, w.hand)...)
+}
+
+// Inline gives the files that stand encoded within text: uuencode, yEnc, BinHex,
+// and the whole where its name says base64. It ends when give says so.
+func Inline(text *entity.Entity, give func(*entity.Entity) bool) (found []finding.Finding) {
 	const head = 512
 	if bytes.IndexByte(text.Body[:min(len(text.Body), head)], 0) >= 0 {
-		return
+		return nil
 	}
 	n := 0
-	inlineFiles(text.Body, func(f inlineFile) bool {
+	hand := func(f inlineFile) bool {
 		n++
 		e := &entity.Entity{Path: text.Path + "/uu" + strconv.Itoa(n), Depth: text.Depth + 1, Reading: text.Reading, Disposition: "attachment", Body: f.body, Size: int64(len(f.body))}
 		in := names{e: e}
 		in.plain(f.name, f.source)
-		w.note(finding.TextEncodedFile, text.Path, f.source+" "+e.Name())
-		return w.hand(e)
-	})
+		if n <= mostNotes {
+			found = append(found, finding.New(finding.TextEncodedFile, text.Path, "how", f.source+" "+e.Name()))
+		}
+		return give(e)
+	}
+	inlineFiles(text.Body, hand)
+	if stem, ok := namedBase64(text); ok && n == 0 && seems64(text.Body) {
+		hand(inlineFile{name: stem, source: "base64", body: decode64(nil, text.Body, restart).out})
+	}
+	return found
+}
+
+// namedBase64 says that an unpacker would decode the whole file for its name,
+// and what it would call the content.
+func namedBase64(e *entity.Entity) (stem string, ok bool) {
+	for _, n := range e.Names {
+		for _, ext := range [...]string{".b64", ".mim", ".base64"} {
+			if len(n.Text) > len(ext) && strings.EqualFold(n.Text[len(n.Text)-len(ext):], ext) {
+				return n.Text[:len(n.Text)-len(ext)], true
+			}
+		}
+	}
+	return "", false
 }
