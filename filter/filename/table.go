@@ -7,7 +7,7 @@ package filename
 var acting = families(map[string][]string{
 	"program": {
 		"exe", "com", "scr", "pif", "cpl", "dll", "ocx", "sys", "drv", "msi", "msp", "mst", "msix",
-		"msixbundle", "appx", "appxbundle", "appinstaller", "application", "gadget", "jar", "xll",
+		"msixbundle", "appx", "appxbundle", "appinstaller", "application", "vsto", "vsix", "gadget", "jar", "xll",
 		"app", "apk", "ipa", "deb", "rpm", "pkg", "mpkg", "dmg", "run", "elf", "xpi", "crx",
 		"xap", "xbap", "air", "wll", "ax", "efi", "rdp",
 	},
