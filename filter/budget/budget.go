@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -68,12 +69,21 @@ type Budget struct {
 	bytes   int64
 	members int
 	stopped atomic.Bool
-	reached []Reached
-	spare   [][]byte // given back by Free
+	// confined says that the process is locked up and may die.
+	confined bool
+	reached  []Reached
+	spare    [][]byte // given back by Free
 }
 
 // New opens an account.
 func New(l Limits) *Budget { return &Budget{limits: l} }
+
+// Confine says that the process is locked up, so that decoders may run that
+// could take it down.
+func (b *Budget) Confine() { b.confined = true }
+
+// Confined says whether Confine was called.
+func (b *Budget) Confined() bool { return b.confined }
 
 // Limits returns the bounds in force.
 func (b *Budget) Limits() Limits { return b.limits }
@@ -196,8 +206,28 @@ func (b *Budget) Free(buf []byte) {
 	b.spare = append(b.spare, buf[:0])
 }
 
+// Lend returns an empty buffer with room for n bytes, to be given back by Free.
+// It accounts for nothing.
+func (b *Budget) Lend(n int) []byte { return b.room(max(n, readStart)) }
+
+// Close ends the account. What was given back is kept for the next message.
+func (b *Budget) Close() {
+	if len(b.spare) > 0 {
+		spares.Put(&b.spare)
+		b.spare = nil
+	}
+}
+
+// spares are buffers of accounts that were closed.
+var spares sync.Pool
+
 // room returns an empty buffer for n bytes, the smallest spare one that fits.
 func (b *Budget) room(n int) []byte {
+	if b.spare == nil {
+		if kept, ok := spares.Get().(*[][]byte); ok {
+			b.spare = *kept
+		}
+	}
 	best := -1
 	for i, s := range b.spare {
 		if cap(s) >= n && (best < 0 || cap(s) < cap(b.spare[best])) {
@@ -212,10 +242,16 @@ func (b *Budget) room(n int) []byte {
 	return buf
 }
 
-// wider gives out twice the room, but no more than the declared size or the
-// limit can need: two such buffers are in memory at once.
+// wider gives out twice the room, and from readLeap on all that a member may
+// need, but no more than the declared size or the limit: two such buffers are
+// in memory at once. What is not written to takes up no memory, and the worker
+// has no room for a row of doubled buffers up to the limit.
 func (b *Budget) wider(out []byte, size int64) []byte {
-	n := min(2*int64(cap(out)), max(b.limits.Member, int64(len(out)))+readStep)
+	most := max(b.limits.Member, int64(len(out))) + readStep
+	n := min(2*int64(cap(out)), most)
+	if cap(out) >= readLeap {
+		n = most
+	}
 	if size > int64(cap(out)) {
 		n = min(n, size+1)
 	}
@@ -230,6 +266,7 @@ const (
 	readStart = 4 << 10
 	readStep  = 64 << 10
 	readFirst = 16 << 20
+	readLeap  = 32 << 20
 	// readTrust is how far a declared size is believed: text and XML are
 	// packed up to so many times.
 	readTrust = 16

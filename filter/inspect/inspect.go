@@ -36,6 +36,7 @@ type Input struct {
 
 // Run inspects in as what it is said to be.
 func Run(in Input, bud *budget.Budget) *report.Report {
+	defer bud.Close()
 	if in.SHA256 == "" {
 		in.SHA256 = digest(in.Raw)
 	}

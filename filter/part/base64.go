@@ -49,9 +49,12 @@ type decoder64 struct {
 	have int    // characters in it
 }
 
+// room64 is how much memory decode64 needs for n bytes.
+func room64(n int) int { return n/4*3 + 6 }
+
 // decode64 decodes src into dst's memory.
 func decode64(dst, src []byte, pad padding) decoded64 {
-	if need := len(src)/4*3 + 6; cap(dst) < need {
+	if need := room64(len(src)); cap(dst) < need {
 		dst = make([]byte, need)
 	}
 	d := decoder64{decoded64: decoded64{out: dst[:cap(dst)], stop: -1}, pad: pad}

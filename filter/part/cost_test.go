@@ -131,3 +131,31 @@ func TestFlatCost(t *testing.T) {
 		})
 	}
 }
+
+// TestTheMessageIsNeverWrittenTo: bodies are decoded into memory that is used
+// again, which must never be the message's own. In the worker that is mapped
+// for reading only.
+func TestTheMessageIsNeverWrittenTo(t *testing.T) {
+	tests := []struct{ name, encoding, body string }{
+		{"what is called uuencode and is none", "x-uuencode", strings.Repeat("no such thing\n", 20)},
+		{"what is called yEnc and is none", "x-yenc", strings.Repeat("no such thing\n", 20)},
+		{"what is called BinHex and is none", "mac-binhex40", strings.Repeat("no such thing\n", 20)},
+		{"honest base64", "base64", stdbase64.StdEncoding.EncodeToString([]byte(strings.Repeat("hello", 30)))},
+		{"honest quoted-printable", "quoted-printable", strings.Repeat("caf=C3=A9\n", 20)},
+	}
+	next := "--b\nContent-Transfer-Encoding: base64\n\n" + stdbase64.StdEncoding.EncodeToString([]byte(strings.Repeat("behind", 60))) + "\n"
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: " + tt.encoding + "\n\n" + tt.body + "\n" + next + next + "--b--\n"
+			raw := []byte(text)
+			last := ""
+			Walk(raw, "", 0, budget.New(budget.Small), func(e *entity.Entity) { last = string(e.Body) })
+			if string(raw) != text {
+				t.Error("the message was changed")
+			}
+			if last != strings.Repeat("behind", 60) {
+				t.Errorf("the last part holds %q", last)
+			}
+		})
+	}
+}

@@ -127,9 +127,9 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 	for i, start := range l.h.bodies {
 		src := w.raw[min(start, end):end]
 		for k, e := range list {
-			buf := w.buf
-			if i+k > 0 {
-				buf = nil // the first reading's bytes are still needed
+			var buf []byte // further readings need their own: the first is still needed
+			if i+k == 0 {
+				buf = w.room(len(src), e)
 			}
 			ways, why := decode(buf, src, e, text)
 			if how = cmp.Or(how, why); k > 0 {
@@ -138,7 +138,8 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 			if i > 0 {
 				ways[0].reading = join("body-"+strconv.Itoa(i+1), ways[0].reading)
 			}
-			if i+k == 0 && e != identity {
+			// The other encodings may return src itself, which is not ours.
+			if i+k == 0 && (e == base64 || e == quoted) {
 				w.buf = ways[0].body[:0]
 			}
 			out = appendNew(out, ways)
@@ -149,6 +150,16 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 		w.note(finding.MimeEncoding, l.path, how)
 	}
 	return out
+}
+
+// room returns memory to decode n bytes of base64 into; the other encodings
+// are rare or short.
+func (w *walker) room(n int, e encoding) []byte {
+	if need := room64(n); e == base64 && cap(w.buf) < need {
+		w.bud.Free(w.buf)
+		w.buf = w.bud.Lend(need)
+	}
+	return w.buf
 }
 
 // undeclared adds the base64 reading of a file whose header names no encoding

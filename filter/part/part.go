@@ -50,6 +50,7 @@ func Walk(raw []byte, base string, depth int, bud *budget.Budget, yield func(*en
 	if carriage(raw) {
 		s.pass(lineFeeds(raw), pass{label: "bare-cr"})
 	}
+	bud.Free(s.buf)
 	return Message{Header: summary(&h), Findings: s.findings}
 }
 
