@@ -41,7 +41,9 @@ type worker struct {
 // environment is all that a worker inherits. One thread computes, since there
 // are as many workers as processors. The runtime would name its mappings by
 // prctl, which the lock forbids.
-var environment = []string{"GOMAXPROCS=1", "GOMEMLIMIT=256MiB", "GODEBUG=decoratemappings=0", "GOTRACEBACK=single", "LANG=C", "TZ=UTC"}
+// Garbage waits until the heap has grown to five times what is in use, which
+// is little: most of a worker's time would go into collecting it otherwise.
+var environment = []string{"GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=384MiB", "GODEBUG=decoratemappings=0", "GOTRACEBACK=single", "LANG=C", "TZ=UTC"}
 
 // startTime is how long a worker may take to lock itself and say so. It takes
 // about ten milliseconds; a machine that pages takes longer.
@@ -132,6 +134,8 @@ type failure struct {
 	cause  string // as in the finding inspect.failed
 	detail string // for the log
 	at     time.Time
+	// final says that another worker would do no better.
+	final bool
 }
 
 // Causes of a failure.
@@ -188,7 +192,7 @@ func (w *worker) hand(in inspect.Input, s Settings, left time.Duration) error {
 	if err := w.memory.put(in.Raw); err != nil {
 		return err
 	}
-	job := frame.Job{Kind: in.Kind, Name: cut(in.Name), Size: int64(len(in.Raw)), Limits: s.Limits, Millis: soft(left).Milliseconds()}
+	job := frame.Job{Kind: in.Kind, Name: cut(in.Name), Size: int64(len(in.Raw)), SHA256: in.SHA256, Limits: s.Limits, Millis: soft(left).Milliseconds()}
 	b, err := json.Marshal(job)
 	if err != nil {
 		return err
@@ -214,7 +218,7 @@ func cut(name string) string {
 func (w *worker) failed(ctx context.Context, err error) *failure {
 	switch {
 	case ctx.Err() != nil:
-		return &failure{cause: causeStopped, detail: ctx.Err().Error()}
+		return &failure{cause: causeStopped, detail: ctx.Err().Error(), final: true}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &failure{cause: causeTimeout, detail: "no answer in time"}
 	case errors.Is(err, frame.ErrTooLong):
@@ -229,7 +233,7 @@ func (w *worker) failed(ctx context.Context, err error) *failure {
 	}
 	detail := w.lastWords()
 	if strings.Contains(detail, "out of memory") || strings.Contains(detail, "cannot allocate memory") {
-		return &failure{cause: causeMemory, detail: detail}
+		return &failure{cause: causeMemory, detail: detail, final: w.jobs == 1}
 	}
 	return &failure{cause: causeCrash, detail: detail}
 }
@@ -237,22 +241,29 @@ func (w *worker) failed(ctx context.Context, err error) *failure {
 // lastWords tells how a dead worker ended and what it said.
 func (w *worker) lastWords() string { return w.cmd.ProcessState.String() + ": " + w.stderr.String() }
 
-// resident returns the worker's memory in bytes, 0 when it is gone.
-func (w *worker) resident() int64 {
+// usage returns the worker's memory in bytes: what is resident, and what
+// counts towards its limit, where address space that Go's heap has used once
+// stays for good. Both are 0 when it is gone (proc_pid_statm(5)).
+func (w *worker) usage() (resident, data int64) {
 	var b [128]byte
 	n, err := w.statm.ReadAt(b[:], 0)
 	if err != nil && err != io.EOF {
-		return 0
+		return 0, 0
 	}
 	words := strings.Fields(string(b[:n]))
-	if len(words) < 2 {
-		return 0
+	if len(words) < 6 {
+		return 0, 0
 	}
-	pages, err := strconv.ParseInt(words[1], 10, 64)
+	return pages(words[1]), pages(words[5])
+}
+
+// pages reads a number of pages as bytes.
+func pages(word string) int64 {
+	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
 		return 0
 	}
-	return pages * int64(os.Getpagesize())
+	return n * int64(os.Getpagesize())
 }
 
 // end kills the worker and waits until it is gone.

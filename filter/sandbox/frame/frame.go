@@ -61,9 +61,12 @@ type Hello struct {
 
 // Job is one input to inspect.
 type Job struct {
-	Kind   string        `json:"kind"`
-	Name   string        `json:"name"`
-	Size   int64         `json:"size"`
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+	// SHA256 is the input's digest where the gate knows it: it need not be
+	// computed twice.
+	SHA256 string        `json:"sha256,omitempty"`
 	Limits budget.Limits `json:"limits"`
 	// Millis is the time after which the worker ends by itself and says how
 	// far it came; a little later the gate ends it.

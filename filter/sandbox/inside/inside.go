@@ -119,9 +119,10 @@ func serve(h Handler, memory []byte) error {
 // Inspect is the Handler of a true worker.
 func Inspect(job frame.Job, raw []byte) *report.Report {
 	bud := budget.New(job.Limits)
+	bud.Confine()
 	stop := time.AfterFunc(time.Duration(job.Millis)*time.Millisecond, bud.Stop)
 	defer stop.Stop()
-	return inspect.Run(inspect.Input{Kind: job.Kind, Name: job.Name, Raw: raw}, bud)
+	return inspect.Run(inspect.Input{Kind: job.Kind, Name: job.Name, SHA256: job.SHA256, Raw: raw}, bud)
 }
 
 // heapKept is what a worker may hold between two jobs; above it the memory is
