@@ -57,6 +57,7 @@ var owners = map[string][]string{
 	"github.com/emersion/go-msgauth": {"filter/auth"},
 	"blitiri.com.ar/go/spf":          {"filter/auth"},
 	"github.com/mholt/archives":      {"filter/unpack"},
+	"github.com/nwaples/rardecode":   {"filter/unpack"},
 	"github.com/spf13/cobra":         {"cmd/sekisho"},
 	// What locks a process up must not be within reach of the gate.
 	"github.com/landlock-lsm/go-landlock": {"filter/sandbox/inside"},

@@ -27,6 +27,7 @@ var formatNotes = map[string]string{
 	"ar":               "The long names of GNU and of BSD.",
 	"deb":              "An `ar`; its members are opened in their turn.",
 	"7z":               "Our own reader: LZMA, LZMA2, deflate, deflate64, bzip2, zstd, the filters for programs, BCJ2. PPMd is named `container.method-unsupported`. Dictionaries are charged before they are made. Where only the content is encrypted, names are judged.",
+	"rar":              "RAR 1.5 to 7, in the worker only; elsewhere `container.unopened`. Dictionaries up to 64 MiB. Names are judged where only the content is encrypted. One of a set is `container.volume`.",
 	"cab":              "Stored, MSZIP, LZX and Quantum; several cabinets in one file, self-extractors; names in UTF-8 and CP932. One of a set is `container.volume`.",
 	"iso":              "ECMA-119, Joliet, Rock Ridge and UDF, united: each file once, with its name in each. Raw sectors too. Boot records are left.",
 	"udf":              "As `iso`; virtual, sparable and metadata partitions are named `container.method-unsupported`.",

@@ -53,6 +53,8 @@ var corpusMagics = []struct {
 
 func corpusTypes(suite, name string, b []byte) []string {
 	switch suite {
+	case "rar":
+		return []string{suite}
 	case "sevenzip":
 		return []string{"7z"}
 	case "iso-img":
@@ -77,6 +79,7 @@ func corpusTypes(suite, name string, b []byte) []string {
 // corpusFile opens one file with all that is inside, as inspect would.
 func corpusFile(suite, path string, b []byte) (got []*entity.Entity, found []finding.Finding, types []string) {
 	bud := budget.New(budget.Default)
+	bud.Confine()
 	root := &entity.Entity{Path: "1", Depth: 1, Body: b, Names: []entity.Name{{Text: filepath.Base(path)}}}
 	types = corpusTypes(suite, path, b)
 	var open func(e *entity.Entity, types []string)
@@ -182,6 +185,7 @@ var corpusSuites = []struct {
 	{"lzh", map[string]float64{"lzh": 1}},
 	{"cab", map[string]float64{"cab": 0.95}},
 	{"iso-img", map[string]float64{"iso": 0.95}},
+	{"rar", map[string]float64{"rar": 0.9}},
 	{"sevenzip", map[string]float64{"7z": 0.9}},
 	{"tar-cpio-ar", map[string]float64{"tar": 0.95, "gzip": 0.95}},
 	{"streams", map[string]float64{"gzip": 0.95}},

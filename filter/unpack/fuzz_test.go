@@ -19,6 +19,7 @@ import (
 // answer is all that a walk says, in a form that compares.
 func answer(typ string, b []byte) (said []string, found []finding.Finding, bud *budget.Budget) {
 	bud = budget.New(budget.Small)
+	bud.Confine()
 	paths := map[string]bool{}
 	_, found = Walk(&entity.Entity{Path: "2", Body: b}, []string{typ}, bud, func(e *entity.Entity) {
 		if paths[e.Path] {

@@ -15,6 +15,9 @@ type Format struct {
 	Name string
 	is   string // the more general format, when both match
 	open opener
+	// confined says that the decoder is a library's that believes what it
+	// reads: it runs only where the process can do no harm and may die.
+	confined bool
 }
 
 // Formats is every container we know. One without an opener is recognised and
@@ -41,7 +44,7 @@ var Formats = []Format{
 	{Name: "ics", open: openICS},
 	{Name: "vcf", open: openICS},
 	{Name: "7z", open: openSevenZip},
-	{Name: "rar"},
+	{Name: "rar", open: openRAR, confined: true},
 	{Name: "cab", open: openCAB},
 	{Name: "arj"},
 	{Name: "ace"},

@@ -42,7 +42,7 @@ func Walk(e *entity.Entity, types []string, bud *budget.Budget, yield func(*enti
 		if !slices.Contains(types, f.Name) || f.is != "" && slices.Contains(types, f.is) {
 			continue
 		}
-		if f.open == nil {
+		if f.open == nil || f.confined && !bud.Confined() {
 			findings = append(findings, finding.New(finding.ContainerUnopened, e.Path, "type", f.Name))
 			continue
 		}
