@@ -152,7 +152,7 @@ func (p *Pool) tries(ctx context.Context, in inspect.Input, s Settings) *report.
 		if f == nil {
 			return rep
 		}
-		again := f.cause != causeStopped && f.cause != causeBusy && time.Until(until(ctx, s.Timeout)) > least
+		again := !f.final && time.Until(until(ctx, s.Timeout)) > least
 		if try == attempts || !again {
 			return p.fail(in, f.cause)
 		}
@@ -176,7 +176,7 @@ func until(ctx context.Context, timeout time.Duration) time.Time {
 func (p *Pool) attempt(ctx context.Context, in inspect.Input, s Settings, after time.Time) (*report.Report, *failure) {
 	w, err := p.take(ctx, after)
 	if err != nil {
-		return nil, &failure{cause: causeBusy, detail: err.Error()}
+		return nil, &failure{cause: causeBusy, detail: err.Error(), final: true}
 	}
 	rep, f := w.ask(ctx, in, s, until(ctx, s.Timeout))
 	if f != nil {
@@ -211,9 +211,9 @@ func (p *Pool) lose(w *worker, f *failure) {
 // smaller ones that would cost more than keeping them.
 const forgetAbove = 16 << 20
 
-// looksAbove is from what size on a worker's memory is measured afterwards;
-// packed mail swells, so it is small.
-const looksAbove = 64 << 10
+// maxData is half of what a worker may allocate: the largest member must find
+// room in one piece.
+const maxData = 256 << 20
 
 // giveBack makes w available again, or retires it.
 func (p *Pool) giveBack(w *worker, size int64) {
@@ -221,9 +221,8 @@ func (p *Pool) giveBack(w *worker, size int64) {
 	if size > forgetAbove && w.memory.forget(size) != nil {
 		worn = true
 	}
-	if size > looksAbove && w.resident() > p.opt.MaxRSS {
-		worn = true
-	}
+	resident, data := w.usage()
+	worn = worn || resident > p.opt.MaxRSS || data > maxData
 	if worn {
 		p.remove(w, func(s *Status) { s.Recycled++ })
 		w.end()

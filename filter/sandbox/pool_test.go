@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,8 @@ import (
 	"sekisho/filter/finding"
 	"sekisho/filter/inspect"
 	"sekisho/filter/report"
+	"sekisho/filter/sandbox/frame"
+	"sekisho/filter/sandbox/inside"
 	"sekisho/filter/specimen"
 )
 
@@ -57,6 +60,11 @@ func mailInput(text string) inspect.Input {
 
 const honestMail = "From: a@example.jp\r\nSubject: hello\r\n\r\nhello\r\n"
 
+// here is what a worker would report, without a worker.
+func here(in inspect.Input) *report.Report {
+	return inside.Inspect(frame.Job{Kind: in.Kind, Name: cut(in.Name), Size: int64(len(in.Raw)), Limits: small.Limits, Millis: 20000}, in.Raw)
+}
+
 // cause is why an input was not inspected, "" when it was.
 func cause(r *report.Report) string {
 	for _, f := range r.Findings {
@@ -73,14 +81,14 @@ func TestReportIsThatOfTheSameProcess(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			in := mailInput(string(c.Raw))
 			got := p.Inspect(t.Context(), in, small)
-			want := inspect.Run(in, budget.New(small.Limits))
+			want := here(in)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("the worker's Report differs:\n%+v\n%+v", got, want)
 			}
 		})
 	}
 	file := inspect.Input{Kind: report.KindFile, Name: "dir/見積書.pdf  .exe", Raw: []byte("MZ")}
-	if got, want := p.Inspect(t.Context(), file, small), inspect.Run(file, budget.New(small.Limits)); !reflect.DeepEqual(got, want) {
+	if got, want := p.Inspect(t.Context(), file, small), here(file); !reflect.DeepEqual(got, want) {
 		t.Errorf("the worker's Report of a file differs:\n%+v\n%+v", got, want)
 	}
 	if s := p.Status(); s.Failed != 0 || s.Lost != 0 {
@@ -99,17 +107,19 @@ func TestMisbehaviourIsAFinding(t *testing.T) {
 	tests := []struct {
 		do, want, detail string
 		timeout          time.Duration
+		lost             int64
 	}{
-		{"crash", causeCrash, "a bug in a goroutine", 0},
-		{"loop", causeTimeout, "", 600 * time.Millisecond},
-		{"silent", causeTimeout, "", 600 * time.Millisecond},
-		{"memory", causeMemory, "out of memory", 0},
-		{"garbage", causeAnswer, "invalid character", 0},
-		{"stranger", causeAnswer, "want", 0},
-		{"oversized", causeAnswer, "longer than allowed", 0},
-		{"flood", causeAnswer, "", 0},
-		{"slow", "", "", 0},
-		{"crash-when-worn", "", "", 0},
+		{"crash", causeCrash, "a bug in a goroutine", 0, 2},
+		{"loop", causeTimeout, "", 600 * time.Millisecond, 2},
+		{"silent", causeTimeout, "", 600 * time.Millisecond, 2},
+		// A fresh worker that runs out of memory would do so again.
+		{"memory", causeMemory, "out of memory", 0, 1},
+		{"garbage", causeAnswer, "invalid character", 0, 2},
+		{"stranger", causeAnswer, "want", 0, 2},
+		{"oversized", causeAnswer, "longer than allowed", 0, 2},
+		{"flood", causeAnswer, "", 0, 2},
+		{"slow", "", "", 0, 0},
+		{"crash-when-worn", "", "", 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.do, func(t *testing.T) {
@@ -127,8 +137,8 @@ func TestMisbehaviourIsAFinding(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if tt.want != "" && (p.Status().Lost != before.Lost+attempts || p.Status().Failed != before.Failed+1 || !got.Incomplete) {
-				t.Errorf("status %+v after %+v, want two more lost and one failed", p.Status(), before)
+			if tt.want != "" && (p.Status().Lost != before.Lost+tt.lost || p.Status().Failed != before.Failed+1 || !got.Incomplete) {
+				t.Errorf("status %+v after %+v, want %d more lost and one failed", p.Status(), before, tt.lost)
 			}
 			if tt.want != "" && (len(lost) == 0 || !strings.Contains(lost[0], tt.want) || !strings.Contains(lost[0], tt.detail)) {
 				t.Errorf("noted %q, want %q with %q", lost, tt.want, tt.detail)
@@ -141,7 +151,7 @@ func TestMisbehaviourIsAFinding(t *testing.T) {
 }
 
 // TestBombsStayOutside is fault test F7: twenty mails that eat all memory end
-// forty workers and leave the gate as it was.
+// their workers and leave the gate as it was.
 func TestBombsStayOutside(t *testing.T) {
 	p := newTestPool(t, Options{Workers: 2})
 	p.Inspect(t.Context(), mailInput(honestMail), small)
@@ -154,8 +164,8 @@ func TestBombsStayOutside(t *testing.T) {
 	if grown := resident(t) - before; grown > 20<<20 {
 		t.Errorf("the gate grew by %d MiB", grown>>20)
 	}
-	if s := p.Status(); s.Lost != 40 || s.Failed != 20 {
-		t.Errorf("status %+v, want 40 lost and 20 failed", s)
+	if s := p.Status(); s.Lost < 20 || s.Failed != 20 {
+		t.Errorf("status %+v, want 20 lost and 20 failed", s)
 	}
 }
 
@@ -205,32 +215,30 @@ func TestCallerGoesAway(t *testing.T) {
 }
 
 // TestTimeIsToldByTheWorker: a worker that notices the deadline itself reports
-// how far it came.
+// how far it came, some time before the gate would end it.
 func TestTimeIsToldByTheWorker(t *testing.T) {
-	p := newTestPool(t, Options{Workers: 1, MaxMessage: 256 << 20})
-	s := small
-	s.Timeout = 2 * time.Second
-	got := p.Inspect(t.Context(), mailInput(endlessMail()), s)
-	var limits []string
-	for _, f := range got.Findings {
-		if f.Kind == finding.LimitReached {
-			limits = append(limits, f.Evidence["limit"])
-		}
-	}
-	if cause(got) != "" || !reflect.DeepEqual(limits, []string{"time"}) || len(got.Entities) < 2 {
-		t.Errorf("cause %q, limits %v, %d entities: want the time limit and what was seen before it", cause(got), limits, len(got.Entities))
-	}
-}
-
-// endlessMail has more parts than can be read in the time given.
-func endlessMail() string {
 	var b strings.Builder
 	b.WriteString("From: a@example.jp\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n")
-	text := strings.Repeat("http://example.jp/あいうえおabcdefghijklmnopqrstuvwxyz 0123456789\r\n", 4000)
-	for range 600 {
-		b.WriteString("--x\r\nContent-Type: text/html\r\n\r\n" + text)
+	for range 50 {
+		b.WriteString("--x\r\nContent-Type: text/html\r\n\r\n" + strings.Repeat("http://example.jp/あいうえお\r\n", 10000))
 	}
-	return b.String() + "--x--\r\n"
+	raw := []byte(b.String())
+	got := inside.Inspect(frame.Job{Kind: report.KindMail, Size: int64(len(raw)), Limits: small.Limits, Millis: 1}, raw)
+	i := slices.IndexFunc(got.Findings, func(f finding.Finding) bool { return f.Kind == finding.LimitReached })
+	if i < 0 || got.Findings[i].Evidence["limit"] != "time" || !got.Incomplete || cause(got) != "" {
+		t.Errorf("findings %v, want the time limit", got.Findings)
+	}
+	for _, tt := range []struct{ left, want time.Duration }{
+		{20 * time.Second, 18 * time.Second},
+		{time.Second, 800 * time.Millisecond},
+		{200 * time.Millisecond, 100 * time.Millisecond},
+		{time.Microsecond, time.Millisecond},
+		{-time.Second, time.Millisecond},
+	} {
+		if got := soft(tt.left); got != tt.want {
+			t.Errorf("soft(%v) = %v, want %v", tt.left, got, tt.want)
+		}
+	}
 }
 
 func TestWorkersAreKilledFromOutside(t *testing.T) {
@@ -325,6 +333,19 @@ func TestIdleDeathsAreReplaced(t *testing.T) {
 	}
 }
 
+// TestRunningOutOfMemoryWhenWorn: the heap of a worker that has served before
+// may be in pieces, so that one gets a second try.
+func TestRunningOutOfMemoryWhenWorn(t *testing.T) {
+	p := newTestPool(t, Options{Workers: 1})
+	p.Inspect(t.Context(), mailInput(honestMail), small)
+	if c := cause(p.Inspect(t.Context(), mailInput("X-Do: memory\n\n"), small)); c != causeMemory {
+		t.Errorf("cause %q, want %q", c, causeMemory)
+	}
+	if s := p.Status(); s.Lost != 2 {
+		t.Errorf("status %+v, want two lost", s)
+	}
+}
+
 func TestRecycle(t *testing.T) {
 	tests := []struct {
 		name string
@@ -333,8 +354,8 @@ func TestRecycle(t *testing.T) {
 		want int64 // at least
 	}{
 		{"after so many messages", Options{Workers: 1, Recycle: 5, MaxRSS: 1 << 40}, honestMail, 4},
-		{"above so much memory", Options{Workers: 1, MaxRSS: 1}, honestMail + strings.Repeat("x", looksAbove), 20},
-		{"never needlessly", Options{Workers: 1}, honestMail + strings.Repeat("x", looksAbove), 0},
+		{"above so much memory", Options{Workers: 1, MaxRSS: 1}, honestMail, 20},
+		{"never needlessly", Options{Workers: 1}, honestMail, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -410,7 +431,8 @@ func resident(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	return (&worker{statm: f}).resident()
+	n, _ := (&worker{statm: f}).usage()
+	return n
 }
 
 func TestUnlockedWorkerIsRefused(t *testing.T) {

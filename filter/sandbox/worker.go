@@ -202,8 +202,11 @@ func (w *worker) hand(in inspect.Input, s Settings, left time.Duration) error {
 }
 
 // soft is when the worker itself stops and tells how far it came: early
-// enough that its Report still gets through.
-func soft(left time.Duration) time.Duration { return max(left-left/10, time.Millisecond) }
+// enough that it notices and its Report still gets through.
+func soft(left time.Duration) time.Duration {
+	early := max(left/10, min(left/2, 200*time.Millisecond))
+	return max(left-early, time.Millisecond)
+}
 
 // maxName bounds the name of a loose file: a path that Linux knows.
 const maxName = 4096
