@@ -71,21 +71,12 @@ type Budget struct {
 	stopped atomic.Bool
 	// confined says that the process is locked up and may die.
 	confined bool
-	// confined says that the process is locked up and may die.
-	confined bool
 	reached  []Reached
 	spare    [][]byte // given back by Free
 }
 
 // New opens an account.
 func New(l Limits) *Budget { return &Budget{limits: l} }
-
-// Confine says that the process is locked up, so that decoders may run that
-// could take it down.
-func (b *Budget) Confine() { b.confined = true }
-
-// Confined says whether Confine was called.
-func (b *Budget) Confined() bool { return b.confined }
 
 // Confine says that the process is locked up, so that decoders may run that
 // could take it down.

@@ -1,0 +1,60 @@
+package sandbox
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"sekisho/filter/inspect"
+	"sekisho/filter/report"
+	"sekisho/filter/testfile"
+)
+
+// alike has every file below dir inspected by a worker and by this process.
+// The Reports are the same, and no worker is lost: nothing that the readers
+// do, on any input, needs a system call that the lock forbids.
+func alike(t *testing.T, dir string) {
+	t.Helper()
+	p := newTestPool(t, Options{Workers: 1, MaxMessage: 64 << 20})
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil || len(raw) > 64<<20 {
+			return err
+		}
+		files++
+		in := inspect.Input{Kind: report.KindFile, Name: path, Raw: raw}
+		if filepath.Ext(path) == ".eml" {
+			in.Kind = report.KindMail
+		}
+		got := p.Inspect(t.Context(), in, small)
+		if want := here(in); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the worker's Report differs (cause %q)", path, cause(got))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Status(); s.Lost != 0 || files == 0 {
+		t.Errorf("%d files, status %+v, want none lost", files, s)
+	}
+	t.Logf("%d files", files)
+}
+
+func TestSpecimensAreAlike(t *testing.T) {
+	alike(t, filepath.Join(testfile.Root(t), "testdata"))
+}
+
+func TestCorpusIsAlike(t *testing.T) {
+	dir := os.Getenv("SEKISHO_CORPUS")
+	if dir == "" {
+		t.Skip("SEKISHO_CORPUS names no corpus (make corpus CORPUS=folder)")
+	}
+	alike(t, dir)
+}
