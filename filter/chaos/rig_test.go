@@ -246,8 +246,11 @@ func (d *daemon) stop() {
 }
 
 // memory is the daemon's memory in MiB: VmRSS now, VmHWM at its height.
-func (d *daemon) memory(key string) int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+func (d *daemon) memory(key string) int { return memoryOf(d.cmd.Process.Pid, key) }
+
+// memoryOf is 0 for a process that has ended.
+func memoryOf(pid int, key string) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
