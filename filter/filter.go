@@ -85,6 +85,7 @@ func (g *Gate) answer(ctx context.Context, m *mail.Message, start time.Time) (ma
 		return mail.Reply{}, err
 	}
 	if released {
+		g.Log.Info(record.QuarantineRelease).Str("queue_id", m.QueueID).Str("sha256", m.SHA256).Str("rule", j.Verdict.Rule()).Send()
 		j.Verdict = verdict.Verdict{RuleSet: j.Verdict.RuleSet}
 	}
 	kept, err := g.keep(ctx, m, j, incident)

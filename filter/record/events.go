@@ -21,7 +21,6 @@ const (
 	StoreTrouble      Event = "store.trouble"
 	StoreHealed       Event = "store.healed"
 	QuarantineRelease Event = "quarantine.released"
-	QuarantineDelete  Event = "quarantine.deleted"
 )
 
 // Info describes an event or a field to people; docs/log.md holds them all.
@@ -43,8 +42,7 @@ var Events = []Info{
 	{string(SandboxTrouble), "A worker could not be started; it is tried again, and messages wait or are deferred (451)."},
 	{string(StoreTrouble), "The quarantine cannot keep mail: what would be kept goes to Postfix's hold queue or has to wait (`quarantine.when_unhealthy`). At most once a minute; `count` says how many messages since the last line."},
 	{string(StoreHealed), "The quarantine keeps mail again; `count` says how many messages went elsewhere since the last line."},
-	{string(QuarantineRelease), "A kept message was given back to Postfix, or the attempt failed."},
-	{string(QuarantineDelete), "A kept message was deleted by a reviewer."},
+	{string(QuarantineRelease), "A message that a reviewer is releasing came through this milter and was let pass; `rule` would have caught it."},
 }
 
 // Fields is the catalogue of field names: each has one meaning in all events.
