@@ -69,5 +69,8 @@ func words(w ...string) []byte { return []byte(strings.Join(w, "\x00") + "\x00")
 
 // macros is the packet that tells values before the step of code.
 func macros(code byte, nameValue ...string) []byte {
+	if len(nameValue) == 0 {
+		return packet('D', []byte{code})
+	}
 	return packet('D', append([]byte{code}, words(nameValue...)...))
 }
