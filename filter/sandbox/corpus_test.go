@@ -14,10 +14,16 @@ import (
 
 // alike has every file below dir inspected by a worker and by this process.
 // The Reports are the same, and no worker is lost: nothing that the readers
-// do, on any input, needs a system call that the lock forbids.
-func alike(t *testing.T, dir string) {
+// do, on any input, needs a system call that the lock forbids. bombs inputs may
+// need more memory than a worker has.
+func alike(t *testing.T, dir string, bombs int) {
 	t.Helper()
-	p := newTestPool(t, Options{Workers: 1, MaxMessage: 64 << 20})
+	var others []string
+	p := newTestPool(t, Options{Workers: 1, MaxMessage: 64 << 20, Note: func(event string, f map[string]string) {
+		if f["cause"] != causeMemory { // a heap in pieces; the second try has a whole one
+			others = append(others, event+" "+f["cause"]+" "+f["detail"])
+		}
+	}})
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -33,6 +39,11 @@ func alike(t *testing.T, dir string) {
 			in.Kind = report.KindMail
 		}
 		got := p.Inspect(t.Context(), in, small)
+		if cause(got) == causeMemory {
+			bombs--
+			t.Logf("%s: needs more memory than a worker has", path)
+			return nil
+		}
 		if want := here(in); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: the worker's Report differs (cause %q)", path, cause(got))
 		}
@@ -41,14 +52,14 @@ func alike(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := p.Status(); s.Lost != 0 || files == 0 {
-		t.Errorf("%d files, status %+v, want none lost", files, s)
+	if files == 0 || bombs < 0 || len(others) > 0 {
+		t.Errorf("%d files, %d bombs too many, lost %q", files, -bombs, others)
 	}
 	t.Logf("%d files", files)
 }
 
 func TestSpecimensAreAlike(t *testing.T) {
-	alike(t, filepath.Join(testfile.Root(t), "testdata"))
+	alike(t, filepath.Join(testfile.Root(t), "testdata"), 0)
 }
 
 func TestCorpusIsAlike(t *testing.T) {
@@ -56,5 +67,5 @@ func TestCorpusIsAlike(t *testing.T) {
 	if dir == "" {
 		t.Skip("SEKISHO_CORPUS names no corpus (make corpus CORPUS=folder)")
 	}
-	alike(t, dir)
+	alike(t, dir, 5)
 }

@@ -65,6 +65,7 @@ func (p *Pool) add() error {
 	p.mu.Lock()
 	p.alive[w] = true
 	p.status.Started++
+	p.status.LockTook = time.Duration(w.hello.LockMicros) * time.Microsecond
 	p.status.Lock = fmt.Sprintf("seccomp (%d filters), landlock %d", w.hello.Filters, w.hello.Landlock)
 	if p.status.Degraded = w.hello.Landlock == 0; p.status.Degraded {
 		p.status.Lock = fmt.Sprintf("seccomp (%d filters), no landlock in this kernel", w.hello.Filters)

@@ -54,6 +54,8 @@ type Status struct {
 	// landlock is missing.
 	Lock     string
 	Degraded bool
+	// LockTook is how long the youngest worker needed to lock itself.
+	LockTook time.Duration
 	Workers  int // alive
 	// Started, Recycled and Lost count workers since the start: Lost are
 	// those that failed or were killed. Failed counts inputs without a

@@ -55,6 +55,8 @@ type Hello struct {
 	FileLimit uint64 `json:"file_limit"`
 	OpenLimit uint64 `json:"open_limit"`
 	CoreLimit uint64 `json:"core_limit"`
+	// LockMicros is how long the lock took.
+	LockMicros int64 `json:"lock_micros"`
 	// Error says what kept the worker from locking itself.
 	Error string `json:"error,omitempty"`
 }

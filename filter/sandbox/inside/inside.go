@@ -50,7 +50,9 @@ func Run(h Handler) error {
 	if err != nil {
 		return fmt.Errorf("started by hand? It is the gate's to start: %w", err)
 	}
+	began := time.Now()
 	hello, err := Lock()
+	hello.LockMicros = time.Since(began).Microseconds()
 	hello.Build = build()
 	if err != nil {
 		hello.Error = err.Error()
