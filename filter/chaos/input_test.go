@@ -21,7 +21,7 @@ const (
 	scanMemory = 256
 	// gateMemory bounds what one message may add to the daemon, again beside
 	// what the message itself takes.
-	gateMemory = 160
+	gateMemory = 64
 )
 
 // F15, bad input on the command line: whatever the bytes are, one verdict in
