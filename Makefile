@@ -25,8 +25,9 @@ test: setup ## install what it needs, run every test
 setup: ## install the Debian packages that demo and test need
 	@$(SUDO) packaging/setup.sh
 
-build: ## build bin/sekisho and bin/sekisho-demo
+build: ## build bin/sekisho, its worker, the demo and the bench
 	@echo "building (the first build takes some minutes: SQLite is compiled from source)"
+	@mkdir -p bin && echo '*' > bin/.gitignore
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 check: test lint fuzz ## all that CI runs
