@@ -2,7 +2,11 @@ package sandbox
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"sekisho/filter/budget"
 	"sekisho/filter/finding"
@@ -40,9 +44,39 @@ func BenchmarkMail(b *testing.B) {
 	p := newTestPool(b, Options{Workers: 1, Recycle: 1 << 30})
 	in := mailInput(honestMail)
 	b.ReportAllocs()
+	before := processorTime(b, p) + ownTime(b)
 	for b.Loop() {
 		p.Inspect(b.Context(), in, small)
 	}
+	b.ReportMetric(float64((processorTime(b, p)+ownTime(b)-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+}
+
+func ownTime(t testing.TB) time.Duration { return timeOf(t, os.Getpid()) }
+
+// processorTime is what the workers have computed so far.
+func processorTime(t testing.TB, p *Pool) time.Duration { return timeOf(t, pidsOf(p)...) }
+
+func timeOf(t testing.TB, pids ...int) time.Duration {
+	t.Helper()
+	var sum time.Duration
+	for _, pid := range pids {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			var ns int64
+			text, err := os.ReadFile(task)
+			if err != nil {
+				continue // a thread that has just ended
+			}
+			if _, err := fmt.Sscan(string(text), &ns); err != nil {
+				t.Fatal(err)
+			}
+			sum += time.Duration(ns)
+		}
+	}
+	return sum
 }
 
 func BenchmarkMailInProcess(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sekisho/filter/budget"
 	"sekisho/filter/finding"
 	"sekisho/filter/report"
 	"sekisho/filter/sandbox/frame"
@@ -82,6 +83,8 @@ func misbehave(job frame.Job, raw []byte) *report.Report {
 		}
 	case "silent":
 		wait()
+	case "spin":
+		return said(job, raw, spin(job))
 	case "echo":
 		return echo(job)
 	case "slow":
@@ -97,6 +100,17 @@ func wait() {
 	for {
 		time.Sleep(time.Hour)
 	}
+}
+
+// spin computes without allocating or waiting until the budget is stopped.
+func spin(job frame.Job) string {
+	bud := budget.New(job.Limits)
+	stop := time.AfterFunc(time.Duration(job.Millis)*time.Millisecond, bud.Stop)
+	defer stop.Stop()
+	for bud.Spend("", 0) == nil {
+		served++
+	}
+	return "stopped"
 }
 
 // said is a Report that carries words back to the test.

@@ -186,7 +186,7 @@ func (p *Pool) attempt(ctx context.Context, in inspect.Input, s Settings, after 
 		p.lose(w, f)
 		return nil, f
 	}
-	p.giveBack(w, int64(len(in.Raw)))
+	p.giveBack(w, int64(len(in.Raw)), opened(rep))
 	return rep, nil
 }
 
@@ -217,14 +217,33 @@ const forgetAbove = 16 << 20
 // room in one piece.
 const maxData = 256 << 20
 
-// giveBack makes w available again, or retires it.
-func (p *Pool) giveBack(w *worker, size int64) {
+// opened is how many bytes came to light in the input.
+func opened(rep *report.Report) int64 {
+	var n int64
+	for i := range rep.Entities {
+		n += rep.Entities[i].Size
+	}
+	return n
+}
+
+// A worker's memory is looked at after a message in which more than looksAbove
+// came to light, and now and then.
+const (
+	looksAbove = 1 << 20
+	looksEvery = 64
+)
+
+// giveBack makes w available again after a message of size bytes, or retires
+// it.
+func (p *Pool) giveBack(w *worker, size, opened int64) {
 	worn := w.jobs >= uint64(p.opt.Recycle)
 	if size > forgetAbove && w.memory.forget(size) != nil {
 		worn = true
 	}
-	resident, data := w.usage()
-	worn = worn || resident > p.opt.MaxRSS || data > maxData
+	if opened > looksAbove || w.jobs%looksEvery == 0 {
+		resident, data := w.usage()
+		worn = worn || resident > p.opt.MaxRSS || data > maxData
+	}
 	if worn {
 		p.remove(w, func(s *Status) { s.Recycled++ })
 		w.end()

@@ -241,6 +241,24 @@ func TestTimeIsToldByTheWorker(t *testing.T) {
 	}
 }
 
+// TestClockRunsWithinTheWorker: a reader that neither allocates nor waits is
+// still told that its time is over.
+func TestClockRunsWithinTheWorker(t *testing.T) {
+	p := newTestPool(t, Options{Workers: 1})
+	s := small
+	s.Timeout = 4 * time.Second
+	p.Inspect(t.Context(), mailInput(honestMail), small)
+	waitFor(t, func() bool { // until its runtime rests
+		before := processorTime(t, p)
+		time.Sleep(50 * time.Millisecond)
+		return processorTime(t, p) == before
+	})
+	got := p.Inspect(t.Context(), mailInput("X-Do: spin\n"+strings.Repeat("x", 128<<10)), s)
+	if cause(got) != "" || got.Findings[0].Evidence["said"] != "stopped" || p.Status().Lost != 0 {
+		t.Errorf("cause %q, findings %v, want that it was stopped", cause(got), got.Findings)
+	}
+}
+
 func TestWorkersAreKilledFromOutside(t *testing.T) {
 	p := newTestPool(t, Options{Workers: 2})
 	stop := make(chan struct{})
@@ -354,8 +372,8 @@ func TestRecycle(t *testing.T) {
 		want int64 // at least
 	}{
 		{"after so many messages", Options{Workers: 1, Recycle: 5, MaxRSS: 1 << 40}, honestMail, 4},
-		{"above so much memory", Options{Workers: 1, MaxRSS: 1}, honestMail, 20},
-		{"never needlessly", Options{Workers: 1}, honestMail, 0},
+		{"above so much memory", Options{Workers: 1, MaxRSS: 1}, honestMail + strings.Repeat("x", looksAbove), 20},
+		{"never needlessly", Options{Workers: 1}, honestMail + strings.Repeat("x", looksAbove), 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
