@@ -307,6 +307,16 @@ func TestWorkersAreKilledFromOutside(t *testing.T) {
 
 // killBusy kills one worker that is at work.
 func killBusy(p *Pool) bool {
+	w := busy(p)
+	if w == nil || w.cmd.Process.Kill() != nil {
+		return false
+	}
+	<-w.dead // or the next kill could hit the same one, and count twice
+	return true
+}
+
+// busy is a living worker that has a job.
+func busy(p *Pool) *worker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.alive {
@@ -316,10 +326,10 @@ func killBusy(p *Pool) bool {
 		default:
 		}
 		if !contains(p.idle, w) {
-			return w.cmd.Process.Kill() == nil
+			return w
 		}
 	}
-	return false
+	return nil
 }
 
 func contains(list []*worker, w *worker) bool {
