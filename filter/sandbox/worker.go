@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -27,6 +28,7 @@ import (
 type worker struct {
 	cmd    *exec.Cmd
 	conn   net.Conn
+	in     *bufio.Reader // of conn
 	memory *memory
 	statm  *os.File // /proc/PID/statm
 	stderr *clip
@@ -87,6 +89,7 @@ func (w *worker) spawn(p *program) error {
 	if w.conn, err = net.FileConn(ours); err != nil {
 		return fmt.Errorf("using the socket pair: %w", err)
 	}
+	w.in = bufio.NewReaderSize(w.conn, 16<<10) // most Reports are shorter
 	w.cmd = &exec.Cmd{Path: p.path(), Args: p.argv, Env: environment, Dir: "/", Stderr: w.stderr,
 		ExtraFiles: []*os.File{theirs, viewFile}, WaitDelay: time.Second,
 		// A group of its own: Ctrl-C stops the gate, which still answers.
@@ -116,7 +119,7 @@ func (w *worker) greet() error {
 	if err := w.conn.SetDeadline(time.Now().Add(startTime)); err != nil {
 		return err
 	}
-	id, err := frame.Read(w.conn, &w.buf, frame.MaxHello)
+	id, err := frame.Read(w.in, &w.buf, frame.MaxHello)
 	if err != nil {
 		return fmt.Errorf("no word from the worker: %w", err)
 	}
@@ -161,7 +164,7 @@ func (w *worker) ask(ctx context.Context, in inspect.Input, s Settings, deadline
 	if err := w.hand(in, s, time.Until(deadline)); err != nil {
 		return nil, w.failed(ctx, err)
 	}
-	id, err := frame.Read(w.conn, &w.buf, frame.MaxAnswer)
+	id, err := frame.Read(w.in, &w.buf, frame.MaxAnswer)
 	if err != nil {
 		return nil, w.failed(ctx, err)
 	}
