@@ -15,6 +15,8 @@ import (
 
 	"sekisho/filter/config"
 	"sekisho/filter/escape"
+	"sekisho/filter/sandbox"
+	"sekisho/filter/sandbox/inside"
 )
 
 // Exit statuses.
@@ -29,7 +31,13 @@ const (
 // no message.
 var errFound = errors.New("found")
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if os.Args[0] == sandbox.ProgramName {
+		inside.Main() // we stand in for the worker: see newOpener
+		return
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is the whole program, for main and for tests.
 func run(args []string, in io.Reader, out, errs io.Writer) int {

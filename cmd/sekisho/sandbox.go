@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"sekisho/filter"
 	"sekisho/filter/config"
@@ -15,7 +16,11 @@ import (
 
 // opener opens hostile bytes as the configuration wants it: in workers, or
 // without a pool in this process.
-type opener struct{ pool *sandbox.Pool }
+type opener struct {
+	pool *sandbox.Pool
+	// standIn says that this program does the worker's work.
+	standIn bool
+}
 
 // maxRSS is the memory above which a worker is replaced after its message.
 const maxRSS = 300 << 20
@@ -25,9 +30,9 @@ func newOpener(cfg *config.Config, workers int, note func(string, map[string]str
 	if cfg.SandboxMode == "off" {
 		return &opener{}, nil
 	}
-	program, err := sandbox.Find(cfg.SandboxWorker)
+	program, standIn, err := workerProgram(cfg)
 	if err != nil {
-		return nil, &config.Error{File: "sandbox.worker", Err: err, Hint: "install " + sandbox.ProgramName + " beside sekisho, or name its path in sandbox.worker"}
+		return nil, err
 	}
 	if workers == 0 {
 		workers = int(cfg.SandboxWorkers)
@@ -37,7 +42,19 @@ func newOpener(cfg *config.Config, workers int, note func(string, map[string]str
 	if err != nil {
 		return nil, sandboxError(program, err)
 	}
-	return &opener{pool}, nil
+	return &opener{pool, standIn}, nil
+}
+
+// workerProgram finds the worker. Where none is installed and none was asked
+// for by name, this program stands in for it: as locked up, only larger.
+func workerProgram(cfg *config.Config) (path string, standIn bool, err error) {
+	if path, err = sandbox.Find(cfg.SandboxWorker); err == nil {
+		return path, false, nil
+	}
+	if path, err = os.Executable(); err != nil {
+		return "", false, &config.Error{File: "sandbox.worker", Err: err, Hint: "install " + sandbox.ProgramName + " beside sekisho, or name its path in sandbox.worker"}
+	}
+	return path, true, nil
 }
 
 // sandboxError adds what to do.
@@ -103,6 +120,10 @@ func checkSandbox(cfg *config.Config) check {
 	}
 	defer o.close()
 	s := o.pool.Status()
+	if o.standIn {
+		return check{"sandbox", "warn", "no " + sandbox.ProgramName + " is installed; sekisho itself stands in, locked: " + s.Lock,
+			"install " + sandbox.ProgramName + " beside sekisho: it links no database, network or rule code"}
+	}
 	if s.Degraded {
 		return check{"sandbox", "warn", s.Lock, "a kernel with landlock (5.13 or newer, in its list of security modules) adds a second wall"}
 	}
