@@ -111,7 +111,7 @@ func cmdPostfix(ts *testscript.TestScript, neg bool, args []string) {
 	r.sink, err = postfixrig.NewSink()
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(r.sink.Close()) })
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	r.postfix, err = postfixrig.Start(ctx, postfixrig.Options{Milters: args, SinkAddr: r.sink.Addr()})
 	ts.Check(err)

@@ -54,7 +54,7 @@ type Postfix struct {
 }
 
 // startLimit is how long Postfix may take to answer on its port.
-const startLimit = 30 * time.Second
+const startLimit = 2 * time.Minute
 
 // greetLimit is how long one attempt may take: a service that dies at once
 // leaves the connection hanging in the master's queue.
