@@ -23,6 +23,10 @@ type load struct {
 	retry bool
 	// limit is when the senders give up; 0: two minutes.
 	limit time.Duration
+	// enough, if any, is closed when the faults have been made: until then
+	// more messages follow, for how many faults meet a fixed number of them
+	// depends on the machine.
+	enough <-chan struct{}
 }
 
 // ledger says what became of each message at the door.
@@ -35,6 +39,7 @@ type ledger struct {
 	refused  []string    // 5xx
 	slowest  time.Duration
 	unsent   int
+	last     int // the highest number that was sent
 }
 
 func blocked(n int) bool { return n%3 == 0 }
@@ -85,11 +90,27 @@ func (s *stand) sendTo(led *ledger, l load) {
 			}
 		})
 	}
-	for n := l.after + 1; n <= l.after+l.messages; n++ {
+	n := l.after
+	for n < l.after+l.messages || !l.done() && time.Now().Before(end) {
+		n++
 		numbers <- n
 	}
 	close(numbers)
 	wg.Wait()
+	led.last = n
+}
+
+// done says whether no more messages are asked for than l.messages.
+func (l load) done() bool {
+	if l.enough == nil {
+		return true
+	}
+	select {
+	case <-l.enough:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *stand) sendOne(led *ledger, n int, retry bool, end time.Time) {
@@ -229,8 +250,9 @@ func (s *stand) storeInUse() string {
 func (s *stand) account(led *ledger, l load) found {
 	s.t.Helper()
 	f := s.find()
+	sent := max(l.messages, led.last)
 	var lost, leaked, wrong, copies, twice []int
-	for n := 1; n <= l.messages; n++ {
+	for n := 1; n <= sent; n++ {
 		kept := f.quarantine[n] + f.hold[n]
 		if led.accepted[n] > 0 && f.sink[n]+f.queue[n]+kept == 0 {
 			lost = append(lost, n)
@@ -249,7 +271,7 @@ func (s *stand) account(led *ledger, l load) found {
 		}
 	}
 	s.t.Logf("%d messages: accepted %d, 4xx %d, broken %d, 5xx %d, unsent %d, slowest %v; in sink %d, quarantine %d, hold %d, queue %d",
-		l.messages, len(led.accepted), led.deferred, led.broken, len(led.refused), led.unsent, led.slowest.Round(time.Millisecond),
+		sent, len(led.accepted), led.deferred, led.broken, len(led.refused), led.unsent, led.slowest.Round(time.Millisecond),
 		len(f.sink), len(f.quarantine), len(f.hold), len(f.queue))
 	none(s.t, "lost", lost)
 	none(s.t, "leaked", leaked)

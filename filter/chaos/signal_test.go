@@ -15,14 +15,10 @@ func TestF01KilledUnderLoad(t *testing.T) {
 	s := newStand(t)
 	s.start()
 	l := load{messages: deep(300, 30), senders: 6, retry: true, limit: time.Duration(deep(2, 15)) * time.Minute}
-	kills := s.storm(l, 250*time.Millisecond, func() {
+	s.storm(l, 250*time.Millisecond, deep(12, 20), func() {
 		s.daemon.kill()
 		s.start()
 	})
-	t.Logf("%d kills", kills)
-	if kills < 8 {
-		t.Errorf("only %d kills", kills)
-	}
 	if out, err := s.sekisho("quarantine", "verify", "--store", s.store()); err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
@@ -34,7 +30,8 @@ func TestF04TerminatedUnderLoad(t *testing.T) {
 	s := newStand(t)
 	s.start()
 	l := load{messages: deep(200, 20), senders: 4, retry: true}
-	restarts := s.storm(l, 400*time.Millisecond, func() {
+	restarts := deep(5, 20)
+	s.storm(l, 400*time.Millisecond, restarts, func() {
 		s.daemon.signal(syscall.SIGTERM)
 		<-s.daemon.done
 		if s.daemon.err != nil {
@@ -42,7 +39,6 @@ func TestF04TerminatedUnderLoad(t *testing.T) {
 		}
 		s.start()
 	})
-	t.Logf("%d restarts", restarts)
 	if stopped := strings.Count(s.log(), `"event":"service.stopped"`); stopped != restarts {
 		t.Errorf("service.stopped is logged %d times, want %d", stopped, restarts)
 	}
@@ -58,7 +54,7 @@ func TestF05ReloadsUnderLoad(t *testing.T) {
 	s.start()
 	good, bad := 0, 0
 	l := load{messages: deep(200, 20), senders: 4}
-	reloads := s.storm(l, 60*time.Millisecond, func() {
+	s.storm(l, 60*time.Millisecond, deep(12, 20), func() {
 		text, event, count := localRule, "reload.done", &good
 		if (good+bad)%2 == 1 {
 			text, event, count = strings.Replace(localRule, "header.subject", "header.subjekt", 1), "reload.refused", &bad
@@ -71,10 +67,6 @@ func TestF05ReloadsUnderLoad(t *testing.T) {
 			t.Errorf("%s was not logged for the %d. time", event, want)
 		}
 	})
-	t.Logf("%d reloads: %d good, %d bad", reloads, good, bad)
-	if good < 5 || bad < 5 {
-		t.Errorf("%d good and %d bad reloads are too few", good, bad)
-	}
 }
 
 const localRule = `- id: local-test
@@ -94,12 +86,11 @@ func TestF06StoppedUnderLoad(t *testing.T) {
 	s := newStand(t)
 	s.start()
 	l := load{messages: deep(120, 25), senders: 4, retry: true}
-	stops := s.storm(l, 150*time.Millisecond, func() {
+	s.storm(l, 150*time.Millisecond, deep(5, 20), func() {
 		s.daemon.signal(syscall.SIGSTOP)
 		<-time.After(700 * time.Millisecond) // the fault itself: it lasts as long
 		s.daemon.signal(syscall.SIGCONT)
 	})
-	t.Logf("%d stops", stops)
 }
 
 // F6: it hangs longer than Postfix waits. Postfix answers 451 by itself and
@@ -107,32 +98,41 @@ func TestF06StoppedUnderLoad(t *testing.T) {
 func TestF06StoppedBeyondPostfixsPatience(t *testing.T) {
 	s := newStand(t, "milter_command_timeout = 2s", "milter_content_timeout = 2s", "milter_connect_timeout = 2s")
 	s.start()
-	stops := s.storm(load{messages: deep(60, 25), senders: 4, retry: true}, 200*time.Millisecond, func() {
+	s.storm(load{messages: deep(60, 25), senders: 4, retry: true}, 200*time.Millisecond, deep(3, 10), func() {
 		s.daemon.signal(syscall.SIGSTOP)
 		<-time.After(3 * time.Second) // the fault itself
 		s.daemon.signal(syscall.SIGCONT)
 	})
-	t.Logf("%d stops", stops)
 }
 
-// storm sends l while fault happens every gap, until all is sent. It accounts
-// for l and returns how often the fault was made.
-func (s *stand) storm(l load, gap time.Duration, fault func()) int {
+// storm sends l and makes the fault every gap, times times: the mail goes on
+// for as long. It accounts for l.
+func (s *stand) storm(l load, gap time.Duration, times int, fault func()) {
 	s.t.Helper()
+	enough := make(chan struct{})
+	l.enough = enough
 	sent := make(chan *ledger, 1)
 	go func() { sent <- s.send(l) }()
-	times := 0
-	for {
+	made := 0
+	for range times {
 		select {
-		case led := <-sent:
-			if !l.retry && led.deferred+led.broken > 0 {
-				s.t.Errorf("%d answers 4xx and %d broken sessions, want none", led.deferred, led.broken)
-			}
-			s.account(led, l)
-			return times
+		case led := <-sent: // the senders gave up
+			sent <- led
 		case <-time.After(gap):
 			fault()
-			times++
+			made++
+			continue
 		}
+		break
 	}
+	close(enough)
+	led := <-sent
+	s.t.Logf("the fault was made %d times", made)
+	if made < times {
+		s.t.Errorf("the fault was made %d times, want %d: the senders gave up before", made, times)
+	}
+	if !l.retry && led.deferred+led.broken > 0 {
+		s.t.Errorf("%d answers 4xx and %d broken sessions, want none", led.deferred, led.broken)
+	}
+	s.account(led, l)
 }
