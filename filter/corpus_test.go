@@ -2,10 +2,8 @@ package filter
 
 import (
 	"archive/tar"
-	"bufio"
 	"cmp"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,18 +19,9 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/mail"
 	"sekisho/filter/rule"
+	"sekisho/filter/testfile"
 	"sekisho/rules"
 )
-
-// corpusDir is the folder of test data beside the project, or a skip.
-func corpusDir(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SEKISHO_CORPUS")
-	if dir == "" {
-		t.Skip("SEKISHO_CORPUS names no corpus (make corpus CORPUS=folder)")
-	}
-	return dir
-}
 
 func defaultJudge(t testing.TB) *Judge {
 	t.Helper()
@@ -59,12 +48,12 @@ type evasion struct {
 // TestCorpusEvasion states recall on must_block and false alarms on must_pass
 // by technique, and fails below what the founding issue asks for.
 func TestCorpusEvasion(t *testing.T) {
-	dir := filepath.Join(corpusDir(t), "evasion")
+	dir := testfile.Corpus(t, "evasion")
 	j := defaultJudge(t)
 	by := map[string]*tally{}
 	sum := map[string]*tally{}
 	unopened := 0
-	for _, e := range manifest[evasion](t, dir) {
+	for _, e := range testfile.Manifest[evasion](t, dir) {
 		raw, err := os.ReadFile(filepath.Join(dir, e.File))
 		if err != nil {
 			t.Fatal(err)
@@ -130,34 +119,12 @@ func printTally(t *testing.T, m map[string]*tally) {
 	}
 }
 
-// manifest reads manifest.jsonl of a suite.
-func manifest[T any](t *testing.T, dir string) []T {
-	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var out []T
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
 // TestCorpusHonestMail: false quarantine over real honest mail, at most 0.1%.
 func TestCorpusHonestMail(t *testing.T) {
-	dir := corpusDir(t)
 	j := defaultJudge(t)
 	total, blocked, tagged := 0, 0, map[string]int{}
 	for _, suite := range []string{"ham-spamassassin", "bounces-sisimai"} {
-		eachTar(t, filepath.Join(dir, suite, suite+".tar.gz"), func(name string, raw []byte) {
+		eachTar(t, filepath.Join(testfile.Corpus(t, suite), suite+".tar.gz"), func(name string, raw []byte) {
 			total++
 			got := judgeRaw(t, j, raw)
 			switch d := got.Verdict.Disposition; {

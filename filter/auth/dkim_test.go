@@ -21,6 +21,7 @@ import (
 	"sekisho/filter/auth/dnstest"
 
 	"github.com/emersion/go-msgauth/dkim"
+	"sekisho/filter/testfile"
 )
 
 const honestMail = "From: =?utf-8?B?5bGx55Sw?= <yamada@a.jp>\r\n" +
@@ -233,26 +234,16 @@ func TestDKIMManySignatures(t *testing.T) {
 
 // Corpus: what a verifier of today should say.
 func TestDKIMCorpus(t *testing.T) {
-	corpus := os.Getenv("SEKISHO_CORPUS")
-	if corpus == "" {
-		t.Skip("SEKISHO_CORPUS is not set")
-	}
-	zone := corpusZone(t, filepath.Join(corpus, "dkim/dns.json"))
-	manifest, err := os.ReadFile(filepath.Join(corpus, "dkim/manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(manifest)) {
-		var c struct {
-			File     string
-			Expected struct {
-				Result string `json:"result_rfc6376_rfc8301"`
-			}
+	dir := testfile.Corpus(t, "dkim")
+	zone := corpusZone(t, filepath.Join(dir, "dns.json"))
+	type record struct {
+		File     string
+		Expected struct {
+			Result string `json:"result_rfc6376_rfc8301"`
 		}
-		if err := json.Unmarshal([]byte(line), &c); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := os.ReadFile(filepath.Join(corpus, "dkim", c.File))
+	}
+	for _, c := range testfile.Manifest[record](t, dir) {
+		raw, err := os.ReadFile(filepath.Join(dir, c.File))
 		if err != nil {
 			t.Fatal(err)
 		}

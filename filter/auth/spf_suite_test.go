@@ -14,6 +14,7 @@ import (
 
 	"sekisho/filter/auth"
 	"sekisho/filter/auth/dnstest"
+	"sekisho/filter/testfile"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -137,12 +138,9 @@ func TestSPFSuiteRFC7208(t *testing.T) {
 // pyspf knows a default= modifier that RFC 7208 does not, and blitiri's zones
 // have names of one label, which we do not ask for.
 func TestSPFSuitesOfOthers(t *testing.T) {
-	corpus := os.Getenv("SEKISHO_CORPUS")
-	if corpus == "" {
-		t.Skip("SEKISHO_CORPUS is not set")
-	}
+	dir := testfile.Corpus(t, "spf")
 	for file, most := range map[string]int{"rfc4408-tests.yml": 0, "pyspf-tests.yml": 2, "blitirispf-tests.yml": 7} {
-		cases, differ := runSuites(t, filepath.Join(corpus, "spf/files", file))
+		cases, differ := runSuites(t, filepath.Join(dir, "files", file))
 		t.Logf("%s: %d of %d", file, cases-len(differ), cases)
 		if len(differ) > most {
 			t.Errorf("%s: %d differ, want at most %d", file, len(differ), most)

@@ -2,7 +2,6 @@ package filename
 
 import (
 	"bufio"
-	"encoding/json"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -15,6 +14,7 @@ import (
 
 	"sekisho/filter/charset"
 	"sekisho/filter/entity"
+	"sekisho/filter/testfile"
 )
 
 // TestCorpus reads the evasion corpus, if SEKISHO_CORPUS names its folder. The
@@ -22,21 +22,10 @@ import (
 // only: the honest ones must be quiet, of the disguised ones each that it can
 // read must end in an extension that is acted on.
 func TestCorpus(t *testing.T) {
-	root := os.Getenv("SEKISHO_CORPUS")
-	if root == "" {
-		t.Skip("SEKISHO_CORPUS is not set")
-	}
-	f, err := os.Open(filepath.Join(root, "evasion", "manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for dec := json.NewDecoder(f); dec.More(); {
-		var c struct{ File, Technique, Variant, Class string }
-		if err := dec.Decode(&c); err != nil {
-			t.Fatal(err)
-		}
-		checkMail(t, filepath.Join(root, "evasion", c.File), c.Technique, c.Class)
+	dir := testfile.Corpus(t, "evasion")
+	type record struct{ File, Technique, Class string }
+	for _, c := range testfile.Manifest[record](t, dir) {
+		checkMail(t, filepath.Join(dir, c.File), c.Technique, c.Class)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sekisho/filter/testfile"
 )
 
 // Specimens: the least of each format that its readers take for whole.
@@ -363,12 +365,8 @@ func FuzzIdentify(f *testing.F) {
 // TestCorpus compares with the labels of other projects' suites, if
 // SEKISHO_CORPUS names the folder they are in.
 func TestCorpus(t *testing.T) {
-	root := os.Getenv("SEKISHO_CORPUS")
-	if root == "" {
-		t.Skip("SEKISHO_CORPUS is not set")
-	}
 	for suite, want := range map[string]string{"lzh": "lzh", "rar": "rar", "zip": "zip", "msg": "msg", "cab": "cab", "onenote": "onenote", "tnef": "tnef", "iso-img": "iso", "pdf": "pdf"} {
-		files, _ := filepath.Glob(filepath.Join(root, suite, "files", "*"))
+		files, _ := filepath.Glob(filepath.Join(testfile.Corpus(t, suite), "files", "*"))
 		right, polyglots := 0, 0
 		for _, name := range files {
 			b, err := os.ReadFile(name)

@@ -3,7 +3,6 @@ package link
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -16,27 +15,17 @@ import (
 
 	"sekisho/filter/charset"
 	"sekisho/filter/finding"
+	"sekisho/filter/testfile"
 )
 
 // TestCorpus reads the evasion corpus, if SEKISHO_CORPUS names its folder: in
 // mail that must pass no link is to be found, each link trick must be.
 func TestCorpus(t *testing.T) {
-	root := os.Getenv("SEKISHO_CORPUS")
-	if root == "" {
-		t.Skip("SEKISHO_CORPUS is not set")
-	}
-	f, err := os.Open(filepath.Join(root, "evasion", "manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	dir := testfile.Corpus(t, "evasion")
+	type record struct{ File, Technique, Variant, Class string }
 	tricks, caught := 0, 0
-	for dec := json.NewDecoder(f); dec.More(); {
-		var c struct{ File, Technique, Variant, Class string }
-		if err := dec.Decode(&c); err != nil {
-			t.Fatal(err)
-		}
-		b, err := os.ReadFile(filepath.Join(root, "evasion", c.File))
+	for _, c := range testfile.Manifest[record](t, dir) {
+		b, err := os.ReadFile(filepath.Join(dir, c.File))
 		if err != nil {
 			t.Fatal(err)
 		}

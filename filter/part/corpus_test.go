@@ -2,7 +2,6 @@ package part
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
@@ -18,6 +17,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/testfile"
 )
 
 // specimen is one line of the evasion corpus' manifest.
@@ -34,42 +34,12 @@ type specimen struct {
 	}
 }
 
-// corpus returns a folder of the corpus that SEKISHO_CORPUS names.
-func corpus(t *testing.T, folder string) string {
-	t.Helper()
-	root := os.Getenv("SEKISHO_CORPUS")
-	if root == "" {
-		t.Skip("SEKISHO_CORPUS names no corpus")
-	}
-	return filepath.Join(root, folder)
-}
-
-func specimens(t *testing.T, folder string) []specimen {
-	t.Helper()
-	f, err := os.Open(filepath.Join(folder, "manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var out []specimen
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var s specimen
-		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 // TestEvasionCorpus walks the hostile mails of the families that this package
 // answers for and asks for the bytes of the harmful file, or for the whole of
 // the archive that holds it.
 func TestEvasionCorpus(t *testing.T) {
-	folder := corpus(t, "evasion")
-	for _, s := range specimens(t, folder) {
+	folder := testfile.Corpus(t, "evasion")
+	for _, s := range testfile.Manifest[specimen](t, folder) {
 		if s.Class != "must_block" || !strings.Contains("HCBMEN", s.Technique[:1]) || len(s.Leaves) == 0 || elsewhere(s) {
 			continue
 		}
@@ -95,8 +65,8 @@ func elsewhere(s specimen) bool {
 
 // TestHonestCorpus asks that ordinary mail gives no finding.
 func TestHonestCorpus(t *testing.T) {
-	folder := corpus(t, "evasion")
-	for _, s := range specimens(t, folder) {
+	folder := testfile.Corpus(t, "evasion")
+	for _, s := range testfile.Manifest[specimen](t, folder) {
 		if s.Class != "must_pass" {
 			continue
 		}
@@ -117,9 +87,9 @@ func TestHonestCorpus(t *testing.T) {
 // TestMIMECorpus compares with what at least two other readers find: the names
 // and bytes of attachments, of mail that several projects collected.
 func TestMIMECorpus(t *testing.T) {
-	folder := corpus(t, "mime")
+	folder := testfile.Corpus(t, "mime")
 	var want, bytesRight, nameRight, mails, known int
-	for _, s := range specimens(t, folder) {
+	for _, s := range testfile.Manifest[specimen](t, folder) {
 		raw, err := os.ReadFile(filepath.Join(folder, s.File))
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +134,7 @@ func (t tree) named(names []string) bool {
 
 // TestLooksLikeMailCorpus asks that no file of the other suites is taken for mail.
 func TestLooksLikeMailCorpus(t *testing.T) {
-	root := corpus(t, "")
+	root := testfile.Corpus(t, "")
 	for _, suite := range []string{"lzh", "zip", "office", "pdf", "filetype", "rar", "tnef", "psl-dmarc", "spf", "streams"} {
 		err := filepath.WalkDir(filepath.Join(root, suite), func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(path, ".eml") {

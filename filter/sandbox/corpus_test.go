@@ -63,9 +63,5 @@ func TestSpecimensAreAlike(t *testing.T) {
 }
 
 func TestCorpusIsAlike(t *testing.T) {
-	dir := os.Getenv("SEKISHO_CORPUS")
-	if dir == "" {
-		t.Skip("SEKISHO_CORPUS names no corpus (make corpus CORPUS=folder)")
-	}
-	alike(t, dir, 5)
+	alike(t, testfile.Corpus(t, ""), 5)
 }

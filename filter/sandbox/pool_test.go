@@ -110,8 +110,8 @@ func TestMisbehaviourIsAFinding(t *testing.T) {
 		lost             int64
 	}{
 		{"crash", causeCrash, "a bug in a goroutine", 0, 2},
-		{"loop", causeTimeout, "", 600 * time.Millisecond, 2},
-		{"silent", causeTimeout, "", 600 * time.Millisecond, 2},
+		{"loop", causeTimeout, "", 3 * time.Second, 2},
+		{"silent", causeTimeout, "", 3 * time.Second, 2},
 		// A fresh worker that runs out of memory would do so again.
 		{"memory", causeMemory, "out of memory", 0, 1},
 		{"garbage", causeAnswer, "invalid character", 0, 2},
@@ -186,7 +186,7 @@ func TestFreshWorkerGetsASecondTry(t *testing.T) {
 // before the caller's deadline.
 func TestDeadlineOfTheCaller(t *testing.T) {
 	p := newTestPool(t, Options{Workers: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	got := p.Inspect(ctx, mailInput("X-Do: loop\n\n"), small)
 	if ctx.Err() != nil || cause(got) != causeTimeout {

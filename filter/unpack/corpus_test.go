@@ -1,11 +1,9 @@
 package unpack
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/testfile"
 )
 
 // corpusRecord is a line of a suite's manifest.
@@ -192,29 +191,14 @@ var corpusSuites = []struct {
 }
 
 func TestCorpus(t *testing.T) {
-	dir := os.Getenv("SEKISHO_CORPUS")
-	if dir == "" {
-		t.Skip("SEKISHO_CORPUS names no corpus")
-	}
 	for _, s := range corpusSuites {
-		t.Run(s.suite, func(t *testing.T) { runSuite(t, filepath.Join(dir, s.suite), s.suite, s.least) })
+		t.Run(s.suite, func(t *testing.T) { runSuite(t, testfile.Corpus(t, s.suite), s.suite, s.least) })
 	}
 }
 
 func runSuite(t *testing.T, dir, suite string, least map[string]float64) {
-	f, err := os.Open(filepath.Join(dir, "manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	right, all := map[string]int{}, map[string]int{}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var r corpusRecord
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range testfile.Manifest[corpusRecord](t, dir) {
 		format, ok, n := runCorpusFile(t, dir, suite, r)
 		right[format] += ok
 		all[format] += n

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/testfile"
 )
 
 const stub = "MZ: a harmless stand-in for a program"
@@ -294,24 +294,13 @@ func TestMSG(t *testing.T) {
 // TestCorpusItems opens the TNEF and MSG suites; every attachment that two
 // other readers agree upon must come out.
 func TestCorpusItems(t *testing.T) {
-	corpus := os.Getenv("SEKISHO_CORPUS")
-	if corpus == "" {
-		t.Skip("SEKISHO_CORPUS names no corpus")
+	type record struct {
+		File     string
+		Expected struct{ Attachments []corpusMember }
 	}
 	for _, suite := range []string{"tnef", "msg"} {
-		dir := filepath.Join(corpus, suite)
-		manifest, err := os.ReadFile(filepath.Join(dir, "manifest.jsonl"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range bytes.Lines(manifest) {
-			var r struct {
-				File     string
-				Expected struct{ Attachments []corpusMember }
-			}
-			if err := json.Unmarshal(line, &r); err != nil {
-				t.Fatal(err)
-			}
+		dir := testfile.Corpus(t, suite)
+		for _, r := range testfile.Manifest[record](t, dir) {
 			b, err := os.ReadFile(filepath.Join(dir, r.File))
 			if err != nil {
 				t.Fatal(err)

@@ -1,10 +1,8 @@
 package unpack
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +11,7 @@ import (
 
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
+	"sekisho/filter/testfile"
 )
 
 // corpusLZH is one record of the corpus's manifest.
@@ -36,38 +35,16 @@ type corpusLZH struct {
 // TestLZHCorpus reads the archives of many archivers, where SEKISHO_CORPUS
 // names the folder that holds them; they are no part of this repository.
 func TestLZHCorpus(t *testing.T) {
-	root := os.Getenv("SEKISHO_CORPUS")
-	if root == "" {
-		t.Skip("SEKISHO_CORPUS is not set")
-	}
-	for _, rec := range readCorpusLZH(t, filepath.Join(root, "lzh")) {
+	dir := testfile.Corpus(t, "lzh")
+	for _, rec := range testfile.Manifest[corpusLZH](t, dir) {
 		t.Run(strings.TrimPrefix(rec.File, "files/"), func(t *testing.T) {
-			body, err := os.ReadFile(filepath.Join(root, "lzh", rec.File))
+			body, err := os.ReadFile(filepath.Join(dir, rec.File))
 			if err != nil {
 				t.Fatal(err)
 			}
 			compareLZH(t, rec, body)
 		})
 	}
-}
-
-func readCorpusLZH(t *testing.T, dir string) (recs []corpusLZH) {
-	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "manifest.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var rec corpusLZH
-		if err := json.Unmarshal(lines.Bytes(), &rec); err != nil {
-			t.Fatal(err)
-		}
-		recs = append(recs, rec)
-	}
-	return recs
 }
 
 func compareLZH(t *testing.T, rec corpusLZH, body []byte) {
