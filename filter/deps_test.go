@@ -12,10 +12,13 @@ import (
 // docs/architecture.md, "What may import what".
 var level = map[string]int{
 	"filter/mail": 0, "filter/entity": 0, "filter/finding": 0, "filter/verdict": 0, "filter/budget": 0, "filter/escape": 0,
+	"filter/key": 0,
 	// charset is a word for letters: it knows x/text and nothing of ours, and
 	// part, unpack, inspect and action all need it.
 	"filter/charset": 1,
-	"filter/part":    2, "filter/unpack": 2, "filter/filetype": 2, "filter/filename": 2, "filter/link": 2,
+	// display is a word for eyes: what is seen of names, addresses and links.
+	"filter/display": 1,
+	"filter/part":    2, "filter/unpack": 2, "filter/filetype": 2, "filter/filename": 2, "filter/link": 2, "filter/password": 2,
 	"filter/report": 3, "filter/inspect": 4,
 	"filter/session": 5, "filter/auth": 5, "filter/rule": 5, "filter/action": 5, "filter/quarantine": 5, "filter/record": 5, "filter/config": 5,
 	// The worker's side of the sandbox stands on readers alone; the gate's side
@@ -40,9 +43,9 @@ var bans = []struct {
 	banned []string
 	why    string
 }{
-	{[]string{"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape"},
+	{[]string{"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape", "filter/key"},
 		[]string{"net", "os", "net/http", "database/sql", "log"}, "words do no I/O (net/netip is a word)"},
-	{[]string{"filter/charset", "filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/report", "filter/inspect"},
+	{[]string{"filter/charset", "filter/display", "filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/password", "filter/report", "filter/inspect"},
 		[]string{"net", "os", "os/exec", "log", "math/rand", "math/rand/v2", "unsafe", "github.com/rs/zerolog", "encoding/gob", "time"},
 		"readers are pure functions of hostile bytes: no world, no clock, no chance"},
 }
@@ -144,7 +147,7 @@ func TestLibrariesHaveOneOwner(t *testing.T) {
 // workerMay are the rooms that the worker's binary links.
 var workerMay = []string{"cmd/sekisho-worker", "filter/sandbox/inside", "filter/sandbox/frame", "filter/inspect", "filter/report",
 	"filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/charset",
-	"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape"}
+	"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape", "filter/key", "filter/password"}
 
 // workerMustNot are libraries that must not be linked, whoever asks for it.
 var workerMustNot = []string{"database/sql", "os/exec", "plugin", "modernc.org/sqlite", "github.com/emersion/go-milter",

@@ -24,6 +24,8 @@ type Limits struct {
 	// members (under RatioFloor bytes out) are free.
 	Ratio      int64
 	RatioFloor int64
+	// Tries is the work on passwords, in bytes hashed and bytes decoded in vain.
+	Tries int64
 }
 
 // Default suits a mail gateway: the largest honest mails fit ten times over.
@@ -34,10 +36,11 @@ var Default = Limits{
 	Depth:      16,
 	Ratio:      250,
 	RatioFloor: 64 << 20, // an honest table of zeros swells 400 times, but not to this
+	Tries:      512 << 20, // forty tries on a 7z archive: about a second
 }
 
 // Small suits fuzzing and tests.
-var Small = Limits{Bytes: 4 << 20, Member: 2 << 20, Members: 200, Depth: 6, Ratio: 200, RatioFloor: 1 << 20}
+var Small = Limits{Bytes: 4 << 20, Member: 2 << 20, Members: 200, Depth: 6, Ratio: 200, RatioFloor: 1 << 20, Tries: 32 << 20}
 
 // ErrExceeded is what a reader meets when the budget is used up or the gate
 // has stopped it.
@@ -68,6 +71,7 @@ type Budget struct {
 	limits  Limits
 	bytes   int64
 	members int
+	tries   int64
 	stopped atomic.Bool
 	// confined says that the process is locked up and may die.
 	confined bool
