@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"sekisho/filter/charset"
+	"sekisho/filter/display"
 	"sekisho/filter/entity"
 	"sekisho/filter/testfile"
 )
@@ -37,7 +38,7 @@ func checkMail(t *testing.T, file, technique, class string) {
 	}
 	if strings.HasPrefix(technique, "N-") && len(names) > 0 {
 		acts := slices.ContainsFunc(Extensions(names), func(e string) bool { return acting[e] != "" })
-		t.Logf("%s %s acts=%v %v %q", filepath.Base(file), technique, acts, kinds(fs), Shown(names[0].Text))
+		t.Logf("%s %s acts=%v %v %q", filepath.Base(file), technique, acts, kinds(fs), display.Shown(names[0].Text))
 	}
 }
 

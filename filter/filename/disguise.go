@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"sekisho/filter/display"
 	"sekisho/filter/finding"
 )
 
@@ -13,13 +14,13 @@ import (
 // document, not of a program, whose extension stays where it belongs: marks
 // anywhere, embeddings and isolates round letters that run right to left.
 func reordered(c candidate) (finding.Finding, bool) {
-	if !strings.ContainsFunc(c.text, isBidi) {
+	if !strings.ContainsFunc(c.text, display.IsBidi) {
 		return none()
 	}
 	if !c.acts() && !forced(c.text) && endsShown(c) {
 		return none()
 	}
-	return c.found(finding.NameReordered, "controls", codes(c.text, isBidi))
+	return c.found(finding.NameReordered, "controls", codes(c.text, display.IsBidi))
 }
 
 // forced says that name holds a bidirectional control without need: an
@@ -36,8 +37,8 @@ func forced(name string) bool {
 
 // endsShown says that the name is shown with its true extension at the end.
 func endsShown(c candidate) bool {
-	display := drawn(ordered([]rune(c.text)))
-	return strings.HasSuffix(strings.TrimRightFunc(display, dropped), c.dot+visible(c.ext))
+	shown := display.Drawn(display.Ordered([]rune(c.text)))
+	return strings.HasSuffix(strings.TrimRightFunc(shown, dropped), c.dot+display.Visible(c.ext))
 }
 
 // codes lists the characters of s for which is answers true: "U+202E U+200F".
@@ -68,11 +69,11 @@ func unicodeName(r rune) string {
 // before one that is acted on, anywhere in the name.
 func invisible(c candidate) (finding.Finding, bool) {
 	tail := c.text[strings.LastIndex(c.text, c.base):]
-	seen := documents[c.folded] && (strings.ContainsFunc(tail[len(c.stem):], isInvisible) || hiddenBeforeDot(c.stem))
-	if !seen && !(c.acts() && strings.ContainsFunc(tail, isInvisible)) {
+	seen := documents[c.folded] && (strings.ContainsFunc(tail[len(c.stem):], display.IsInvisible) || hiddenBeforeDot(c.stem))
+	if !seen && !(c.acts() && strings.ContainsFunc(tail, display.IsInvisible)) {
 		return none()
 	}
-	return c.found(finding.NameInvisible, "characters", codes(c.text, isInvisible))
+	return c.found(finding.NameInvisible, "characters", codes(c.text, display.IsInvisible))
 }
 
 // hiddenBeforeDot says that an invisible character stands at the end of stem
@@ -80,7 +81,7 @@ func invisible(c candidate) (finding.Finding, bool) {
 // Indic words, variation selectors to kanji and emoji.
 func hiddenBeforeDot(stem string) bool {
 	last, n := utf8.DecodeLastRuneInString(stem)
-	if !isInvisible(last) {
+	if !display.IsInvisible(last) {
 		return false
 	}
 	before, _ := utf8.DecodeLastRuneInString(stem[:len(stem)-n])
@@ -106,20 +107,20 @@ func padded(c candidate) (finding.Finding, bool) {
 	if c.dot == "" || blank <= limitBlank && fill <= limitFill {
 		return none()
 	}
-	return c.found(finding.NamePadded, "columns", decimal(max(blank, fill)), "blanks", codes(c.stem, isBlank))
+	return c.found(finding.NamePadded, "columns", decimal(max(blank, fill)), "blanks", codes(c.stem, display.IsBlank))
 }
 
 // widest measures the widest run of fillers in stem after its first letter:
 // the blanks in it, and all of it.
 func widest(stem string) (blank, fill int) {
 	blanks, all := 0, 0
-	for _, r := range strings.TrimLeftFunc(stem, isBlank) {
+	for _, r := range strings.TrimLeftFunc(stem, display.IsBlank) {
 		switch {
-		case isBlank(r):
-			blanks, all = blanks+columns(r), all+columns(r)
+		case display.IsBlank(r):
+			blanks, all = blanks+display.Columns(r), all+display.Columns(r)
 		case isDot(r), strings.ContainsRune("_-\u2026\u30fb\u2015\u2014\u2013\uff3f", r):
-			all += columns(r)
-		case !isHidden(r):
+			all += display.Columns(r)
+		case !display.IsHidden(r):
 			blanks, all = 0, 0
 		}
 		blank, fill = max(blank, blanks), max(fill, all)
@@ -152,7 +153,7 @@ func doubled(c candidate) (finding.Finding, bool) {
 // decoyIn returns the extension that the reader sees in one part of a name:
 // what stands before a run of blanks.
 func decoyIn(part string) string {
-	words := strings.FieldsFunc(visible(part), func(r rune) bool { return isBlank(r) || r == '_' })
+	words := strings.FieldsFunc(display.Visible(part), func(r rune) bool { return display.IsBlank(r) || r == '_' })
 	if len(words) == 0 {
 		return ""
 	}
@@ -163,7 +164,7 @@ func decoyIn(part string) string {
 // ones it is read as. Full-width forms of a document's extension are a typing
 // habit and pass; letters of other scripts are not.
 func lookalike(c candidate) (finding.Finding, bool) {
-	if c.dot == "." && plainExt(visible(c.ext)) || c.folded == "" {
+	if c.dot == "." && plainExt(display.Visible(c.ext)) || c.folded == "" {
 		return none()
 	}
 	if c.acts() || documents[c.folded] && strings.ContainsFunc(c.ext, foreign) {
@@ -173,10 +174,4 @@ func lookalike(c candidate) (finding.Finding, bool) {
 }
 
 // foreign says that r is a look-alike of another script.
-func foreign(r rune) bool {
-	_, ok := confusables[r]
-	if !ok {
-		_, ok = confusables[unicode.ToLower(r)]
-	}
-	return ok
-}
+func foreign(r rune) bool { return r >= 0x80 && display.Likeness(r) < 0x80 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sekisho/filter/display"
 	"sekisho/filter/entity"
 )
 
@@ -120,7 +121,7 @@ func cutData(name string) (string, bool) {
 // dropped says that Windows (dots, blanks) or mail programs (quotes, what
 // cannot be seen) drop r at the end of a name.
 func dropped(r rune) bool {
-	return isDot(r) || isBlank(r) || isHidden(r) || strings.ContainsRune("\"'`\u2018\u2019\u201c\u201d:;,<>|?*", r)
+	return isDot(r) || display.IsBlank(r) || display.IsHidden(r) || strings.ContainsRune("\"'`\u2018\u2019\u201c\u201d:;,<>|?*", r)
 }
 
 // splitExt splits a component round its last dot, full-width and look-alike

@@ -6,29 +6,23 @@
 // them) and those of documents (a disguise shows them). What is blocked is
 // written in rules.
 //
-// It follows UAX #9 (bidirectional algorithm, without bracket pairs), UAX #11
-// (display width), UAX #15 (NFKC), UTS #39 (confusables, the few that spell an
-// extension) and the file naming rules of Windows (MS-FSCC §2.1.5). It does
-// not report full-width or look-alike characters in the stem, which are
-// ordinary in Japanese names.
+// It follows UAX #15 (NFKC) and the file naming rules of Windows (MS-FSCC
+// §2.1.5); what a name looks like package display knows. It does not report
+// full-width or look-alike characters in the stem, which are ordinary in
+// Japanese names.
 package filename
 
 import (
 	"slices"
 	"strings"
 
+	"sekisho/filter/display"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
 )
 
-// Limits on names; beyond them only the end of a name, which decides, is read.
-const (
-	// maxRead bounds the bytes of one name that are looked at: an RFC 2231
-	// name of a thousand pieces is longer than any file system keeps.
-	maxRead = 16 << 10
-	// maxKept is the longest file name that NTFS, ext4 and APFS keep.
-	maxKept = 255
-)
+// maxKept is the longest file name that NTFS, ext4 and APFS keep.
+const maxKept = 255
 
 // candidate is one name with what every detector asks of it.
 type candidate struct {
@@ -81,7 +75,7 @@ func newCandidate(path string, n entity.Name) candidate {
 // URL, of which the last component of the path may become a name; a
 // description is prose, in which ".com" ends a host and not a program.
 func nameOf(n entity.Name) string {
-	text := bounded(n.Text)
+	text := display.Bounded(n.Text)
 	switch n.Source {
 	case "content-location":
 		return locationName(text)
@@ -106,18 +100,9 @@ func locationName(url string) string {
 	return lastComponent(url)
 }
 
-// bounded keeps the end of a name that is longer than we read, and enough of
-// its start to show it.
-func bounded(name string) string {
-	if len(name) > maxRead {
-		name = name[:maxRead/2] + name[len(name)-maxRead/2:]
-	}
-	return strings.ToValidUTF8(name, "\uFFFD")
-}
-
 // found builds the finding of one kind about c.
 func (c candidate) found(kind finding.Kind, more ...string) (finding.Finding, bool) {
-	evidence := []string{"name", c.text, "shown", Shown(c.text), "ext", c.folded}
+	evidence := []string{"name", c.text, "shown", display.Shown(c.text), "ext", c.folded}
 	return finding.New(kind, c.path, append(evidence, more...)...), true
 }
 
@@ -165,7 +150,7 @@ func sameExt(a, b string) bool {
 func joined(names []entity.Name) string {
 	texts := make([]string, len(names))
 	for i, n := range names {
-		texts[i] = n.Source + "=" + bounded(n.Text)
+		texts[i] = n.Source + "=" + display.Bounded(n.Text)
 	}
 	return strings.Join(texts, " | ")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sekisho/filter/display"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
 )
@@ -121,7 +122,7 @@ func TestPadded(t *testing.T) {
 		{"one blank before a program", "setup (2).exe", nil},
 	}
 	for _, blank := range []string{" ", "\u3000", "\u00a0", "\u2800", "\u3164", "\u115f", "\u1160", "\uffa0", "\u2003", "\u2009"} {
-		cases = append(cases, nameCase{"blank " + codes(blank, isBlank), pad(blank, 40), is(finding.NamePadded)})
+		cases = append(cases, nameCase{"blank " + codes(blank, display.IsBlank), pad(blank, 40), is(finding.NamePadded)})
 	}
 	check(t, cases)
 }
@@ -265,31 +266,6 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
-func TestShown(t *testing.T) {
-	tests := []struct{ name, in, want string }{
-		{"plain", "議事録.pdf", "議事録.pdf"},
-		{"override", "seikyu\u202efdp.exe", "seikyuexe.pdf"},
-		{"override ended", "a\u202efdp\u202c.js", "apdf.js"},
-		{"isolate in an override", "r\u202e\u2066fdp\u2069.js", "rsj.fdp"},
-		{"Hebrew", "דוח.docx", "חוד.docx"},
-		{"Hebrew with a number", "דוח 12.docx", "12 חוד.docx"},
-		{"brackets are mirrored", "א(ב)ג.pdf", "ג(ב)א.pdf"},
-		{"padding hides the end", "請求書.pdf" + strings.Repeat("\u3000", 60) + ".exe", "請求書.pdf" + strings.Repeat(" ", 49) + "…"},
-		{"invisible", "a.e\u200bx\x01e", "a.exe"},
-		{"exactly the window", strings.Repeat("a", 60), strings.Repeat("a", 60)},
-		{"a wide character at the edge", strings.Repeat("a", 58) + "漢字", strings.Repeat("a", 58) + "…"},
-		{"never closed", "\u202e\u202e\u202eab", "ba"},
-		{"closes nothing", "\u202c\u2069ab", "ab"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := Shown(tt.in); got != tt.want {
-				t.Errorf("Shown(%q) = %q, want %q", tt.in, got, tt.want)
-			}
-		})
-	}
-}
-
 func TestEvidence(t *testing.T) {
 	got := Inspect("2/a.zip", named("central", "seikyu\u202efdp.exe"))
 	want := []finding.Finding{finding.New(finding.NameReordered, "2/a.zip", "name", "seikyu\u202efdp.exe",
@@ -309,7 +285,7 @@ func BenchmarkInspect(b *testing.B) {
 }
 
 // FuzzInspect promises: same name, same answer; extensions are lower case
-// without separators; what is shown fits the window.
+// without separators.
 func FuzzInspect(f *testing.F) {
 	for _, s := range []string{"a.pdf", "a\u202efdp.exe", "a.e\u200bxe", "..\\x:y.bat", "%00.", "دوح\u2067\u2069", ".", "..."} {
 		f.Add(s)
@@ -323,13 +299,6 @@ func FuzzInspect(f *testing.F) {
 			if ext == "" || strings.ContainsAny(ext, "/\\\x00") {
 				t.Fatalf("Extensions(%q) holds %q", s, ext)
 			}
-		}
-		total := 0
-		for _, r := range Shown(s) {
-			total += columns(r)
-		}
-		if total > window {
-			t.Fatalf("Shown(%q) takes %d columns", s, total)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package filename
 import (
 	"strings"
 
+	"sekisho/filter/display"
 	"sekisho/filter/finding"
 )
 
@@ -13,7 +14,7 @@ func trailing(c candidate) (finding.Finding, bool) {
 	if !fromMail(c.source) {
 		tail = strings.TrimRight(tail, `/\`) // an archive's way to name a folder
 	}
-	if !c.acts() || strings.TrimFunc(tail, isHidden) == "" || strings.ContainsRune(tail, ':') {
+	if !c.acts() || strings.TrimFunc(tail, display.IsHidden) == "" || strings.ContainsRune(tail, ':') {
 		return none()
 	}
 	return c.found(finding.NameTrailing, "removed", tail)
@@ -38,7 +39,7 @@ func streamName(file, name string) bool {
 	}
 	ext := effective(file)
 	known := acting[ext] != "" || documents[ext]
-	return name != "" && !isBlank(rune(name[0])) && (known || acting[effective(name)] != "")
+	return name != "" && !display.IsBlank(rune(name[0])) && (known || acting[effective(name)] != "")
 }
 
 func dropDrive(name string) string {
@@ -59,7 +60,7 @@ func hasDrive(name string) bool {
 func classID(c candidate) (finding.Finding, bool) {
 	for _, part := range components(c.text) {
 		_, _, ext := splitExt(trimTail(part))
-		if isGUID(visible(ext)) {
+		if isGUID(display.Visible(ext)) {
 			return c.found(finding.NameClassID, "class", ext)
 		}
 	}
@@ -91,14 +92,14 @@ func control(c candidate) (finding.Finding, bool) {
 	if name == "Icon\r" || strings.HasSuffix(name, "/Icon\r") { // the Finder's own file
 		return none()
 	}
-	if !strings.ContainsFunc(name, isControl) {
+	if !strings.ContainsFunc(name, display.IsControl) {
 		return none()
 	}
 	in := "stem"
-	if strings.ContainsFunc(designations.Replace(c.ext), isControl) {
+	if strings.ContainsFunc(designations.Replace(c.ext), display.IsControl) {
 		in = "extension"
 	}
-	return c.found(finding.NameControl, "controls", codes(name, isControl), "in", in)
+	return c.found(finding.NameControl, "controls", codes(name, display.IsControl), "in", in)
 }
 
 var designations = strings.NewReplacer("\x1b$B", "", "\x1b$@", "", "\x1b(B", "", "\x1b(J", "", "\x1b(I", "", "\x1b$(D", "")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sekisho/filter/charset"
+	"sekisho/filter/display"
 	"sekisho/filter/entity"
 	"sekisho/filter/filename"
 	"sekisho/filter/filetype"
@@ -30,7 +31,7 @@ func mismatch(e *entity.Entity, types []string) []finding.Finding {
 	if !found {
 		return nil
 	}
-	return []finding.Finding{finding.New(finding.TypeMismatch, e.Path, "name", e.Name(), "shown", filename.Shown(e.Name()),
+	return []finding.Finding{finding.New(finding.TypeMismatch, e.Path, "name", e.Name(), "shown", display.Shown(e.Name()),
 		"ext", ext, "types", strings.Join(types, " "))}
 }
 

@@ -1,4 +1,4 @@
-package filename
+package display
 
 import "golang.org/x/text/unicode/bidi"
 

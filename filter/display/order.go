@@ -1,4 +1,4 @@
-package filename
+package display
 
 import (
 	"slices"
@@ -33,9 +33,9 @@ type paragraph struct {
 	overflowIsolates, overflowEmbeds, valid int
 }
 
-// ordered returns the runes in the order in which they are shown, mirrored
+// Ordered returns the runes in the order in which they are shown, mirrored
 // where the direction asks for it, without the characters that X9 removes.
-func ordered(runes []rune) []rune {
+func Ordered(runes []rune) []rune {
 	if !slices.ContainsFunc(runes, rightToLeft) {
 		return runes
 	}
