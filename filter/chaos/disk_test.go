@@ -191,14 +191,14 @@ func TestF08DiskFullAndHealed(t *testing.T) {
 	}
 }
 
-// heals sends blocked messages behind number after until one is kept, for at
-// most five seconds, and returns how many it took.
+// heals sends blocked messages behind number after until one is kept, for as
+// long as we have patience, and returns how many it took.
 func (s *stand) heals(led *ledger, after int) int {
 	s.t.Helper()
 	start, sent := time.Now(), 0
 	for !strings.Contains(s.log(), `"event":"store.healed"`) {
-		if time.Since(start) > 5*time.Second {
-			s.t.Errorf("the store has not healed after 5 s")
+		if time.Since(start) > patience {
+			s.t.Errorf("the store has not healed after %v", patience)
 			return sent
 		}
 		s.sendTo(led, load{after: after + sent, messages: 3})

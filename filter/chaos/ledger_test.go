@@ -250,9 +250,8 @@ func (s *stand) storeInUse() string {
 func (s *stand) account(led *ledger, l load) found {
 	s.t.Helper()
 	f := s.find()
-	sent := max(l.messages, led.last)
 	var lost, leaked, wrong, copies, twice []int
-	for n := 1; n <= sent; n++ {
+	for n := 1; n <= l.messages; n++ {
 		kept := f.quarantine[n] + f.hold[n]
 		if led.accepted[n] > 0 && f.sink[n]+f.queue[n]+kept == 0 {
 			lost = append(lost, n)
@@ -271,7 +270,7 @@ func (s *stand) account(led *ledger, l load) found {
 		}
 	}
 	s.t.Logf("%d messages: accepted %d, 4xx %d, broken %d, 5xx %d, unsent %d, slowest %v; in sink %d, quarantine %d, hold %d, queue %d",
-		sent, len(led.accepted), led.deferred, led.broken, len(led.refused), led.unsent, led.slowest.Round(time.Millisecond),
+		l.messages, len(led.accepted), led.deferred, led.broken, len(led.refused), led.unsent, led.slowest.Round(time.Millisecond),
 		len(f.sink), len(f.quarantine), len(f.hold), len(f.queue))
 	none(s.t, "lost", lost)
 	none(s.t, "leaked", leaked)

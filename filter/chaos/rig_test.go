@@ -66,6 +66,11 @@ func stopCommon() {
 	}
 }
 
+// patience is what no answer may take and nothing is waited for longer: far
+// from a moment, so that a machine which stalls is not taken for a daemon that
+// hangs.
+const patience = 15 * time.Second
+
 // deep multiplies a count when SEKISHO_CHAOS=deep.
 func deep(n, factor int) int {
 	if os.Getenv("SEKISHO_CHAOS") == "deep" {

@@ -134,5 +134,6 @@ func (s *stand) storm(l load, gap time.Duration, times int, fault func()) {
 	if !l.retry && led.deferred+led.broken > 0 {
 		s.t.Errorf("%d answers 4xx and %d broken sessions, want none", led.deferred, led.broken)
 	}
+	l.messages = led.last
 	s.account(led, l)
 }

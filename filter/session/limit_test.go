@@ -284,11 +284,11 @@ func TestSlowPacketIsCutOff(t *testing.T) {
 }
 
 func TestPatienceWhilePostfixReceivesTheData(t *testing.T) {
-	_, addr, _ := serve(t, Config{ReadTimeout: 30 * time.Millisecond, IdleTimeout: 50 * time.Millisecond}, accept)
+	_, addr, _ := serve(t, Config{ReadTimeout: 10 * time.Second, IdleTimeout: time.Second}, accept)
 	c := dial(t, addr, everything)
 	connect(t, c)
 	begin(t, c, "1")
-	time.Sleep(200 * time.Millisecond) // a slow client; the default DataTimeout is an hour
+	time.Sleep(2 * time.Second) // a slow client; the default DataTimeout is an hour
 	if _, act := data(t, c, nil, "x"); act.Code != milter.ActAccept {
 		t.Errorf("after a long DATA: %+v, want accept", act)
 	}

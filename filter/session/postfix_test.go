@@ -417,7 +417,7 @@ func TestOversizeIsForTheHandler(t *testing.T) {
 }
 
 func TestPanicAndLatenessInPostfix(t *testing.T) {
-	c := stand(t, Config{MessageTimeout: 300 * time.Millisecond}, func(ctx context.Context, m *mail.Message) mail.Reply {
+	c := stand(t, Config{MessageTimeout: 3 * time.Second}, func(ctx context.Context, m *mail.Message) mail.Reply {
 		switch {
 		case bytes.Contains(m.Raw, []byte("<panic>")):
 			panic("a bug")

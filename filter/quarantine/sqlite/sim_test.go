@@ -347,14 +347,14 @@ func (s *sim) trouble() {
 // heal mends the disk; the store finds out within seconds.
 func (s *sim) heal() {
 	s.armed = noFault
-	for range 5 {
+	for range 30 {
 		if s.st.Healthy() == nil {
 			return
 		}
 		time.Sleep(time.Second)
 	}
 	if s.left == "" {
-		s.t.Errorf("5 s after the disk was mended: %v", s.st.Healthy())
+		s.t.Errorf("30 s after the disk was mended: %v", s.st.Healthy())
 	}
 }
 
