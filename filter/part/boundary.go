@@ -1,6 +1,9 @@
 package part
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // level is one open multipart.
 type level struct {
@@ -26,9 +29,10 @@ type numbering struct {
 type stack struct {
 	levels []level
 	index  map[string]*users
-	// lengths counts the open boundaries by length.
-	lengths [maxBoundary + 1]int
-	longest int
+	// lengths are those that open boundaries have, in order; counts says how
+	// many have each.
+	lengths []int
+	counts  map[int]int
 }
 
 // users are the levels that use a boundary, lowest first.
@@ -39,22 +43,21 @@ func (s *stack) push(l level) {
 	at := len(s.levels)
 	s.levels = append(s.levels, l)
 	if s.index == nil {
-		s.index = map[string]*users{}
+		s.index, s.counts = map[string]*users{}, map[int]int{}
 	}
 	for _, b := range l.boundaries {
 		u := s.index[b]
 		if u == nil {
 			u = &users{}
 			s.index[b] = u
-			s.lengths[len(b)]++
-			s.longest = max(s.longest, len(b))
+			s.lengthen(len(b))
 		}
 		u.open = append(u.open, at)
 	}
 }
 
-// pop drops the innermost level.
-func (s *stack) pop() {
+// pop drops the innermost level and returns its boundaries.
+func (s *stack) pop() []string {
 	l := s.levels[len(s.levels)-1]
 	s.levels = s.levels[:len(s.levels)-1]
 	for _, b := range l.boundaries {
@@ -66,8 +69,24 @@ func (s *stack) pop() {
 		}
 		if len(u.open)+len(u.closed) == 0 {
 			delete(s.index, b)
-			s.lengths[len(b)]--
+			s.shorten(len(b))
 		}
+	}
+	return l.boundaries
+}
+
+// lengthen and shorten keep account of the lengths of open boundaries.
+func (s *stack) lengthen(n int) {
+	if s.counts[n]++; s.counts[n] == 1 {
+		at, _ := slices.BinarySearch(s.lengths, n)
+		s.lengths = slices.Insert(s.lengths, at, n)
+	}
+}
+
+func (s *stack) shorten(n int) {
+	if s.counts[n]--; s.counts[n] == 0 {
+		at, _ := slices.BinarySearch(s.lengths, n)
+		s.lengths = slices.Delete(s.lengths, at, at+1)
 	}
 }
 
@@ -95,6 +114,7 @@ type delimiter struct {
 	length int // of the boundary
 	closes bool
 	exact  bool // nothing but padding follows the boundary
+	ended  bool // the multipart of that boundary has ended
 }
 
 // match finds the multipart that a line delimits. An exact match goes before one
@@ -104,9 +124,9 @@ func (s *stack) match(line []byte, loose bool) (best delimiter, ok bool) {
 		return best, false
 	}
 	line = bytes.TrimRight(line[2:], padding7)
-	for n := 0; n <= s.longest && n <= len(line); n++ {
-		if s.lengths[n] == 0 {
-			continue
+	for _, n := range s.lengths {
+		if n > len(line) {
+			break
 		}
 		u := s.index[string(line[:n])]
 		if u == nil {

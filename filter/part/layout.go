@@ -14,8 +14,9 @@ type layout struct {
 	boundary  string
 }
 
-// maxBoundary bounds a boundary's length; RFC 2046 allows 70.
-const maxBoundary = 998
+// maxBoundary bounds a boundary's length. RFC 2046 allows 70 and a line of mail
+// 998, but what is not sent by SMTP has longer ones too.
+const maxBoundary = 4096
 
 // structure returns every layout that the header's Content-Type fields can be
 // taken to declare, the most likely first. body are the bytes in which a
@@ -34,7 +35,11 @@ func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
 		if len(values) > 1 {
 			one = &header{fields: []field{{"content-type", v}}}
 		}
-		found := w.occurring(boundaries(one), body)
+		declared := boundaries(one)
+		if multi {
+			w.know(declared)
+		}
+		found := w.occurring(declared, body)
 		switch {
 		case multi && len(found) == 0:
 			l := w.guessed(h, body)
@@ -51,6 +56,19 @@ func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
 		out = []layout{{}}
 	}
 	return out, guess
+}
+
+// know remembers the boundaries of a multipart, to be searched for within lines.
+func (s *sink) know(boundaries []string) {
+	for _, b := range boundaries {
+		if b != "" && !s.knownIs[b] && len(s.known) <= mostSought {
+			if s.knownIs == nil {
+				s.knownIs = map[string]bool{}
+			}
+			s.knownIs[b] = true
+			s.known = append(s.known, b)
+		}
+	}
 }
 
 // boundaries are the values that a Content-Type's boundary can be taken to have.
@@ -189,14 +207,15 @@ func (w *walker) guessed(h *header, body []byte) layout {
 func mediaType(value string) string {
 	main, _, _ := strings.Cut(stripComments(value), ";")
 	main = strings.ToLower(strings.Trim(main, " \t\r\n\"'"))
-	if i := strings.IndexAny(main, " \t,"); i > 0 {
-		main = main[:i]
-	}
 	kind, sub, ok := strings.Cut(main, "/")
-	if !ok || kind == "" || sub == "" || strings.ContainsAny(main, "=\x00") {
+	kind, sub = strings.TrimRight(kind, " \t"), strings.TrimLeft(sub, " \t")
+	if i := strings.IndexAny(sub, " \t,"); i >= 0 {
+		sub = sub[:i]
+	}
+	if !ok || kind == "" || sub == "" || strings.ContainsAny(kind+sub, "=\x00") || strings.ContainsAny(kind, " \t,") {
 		return ""
 	}
-	return main
+	return kind + "/" + sub
 }
 
 // looseType is the start of a Content-Type as a reader sees it that cares for

@@ -28,11 +28,16 @@ type sink struct {
 	documents int
 	unwrapped int
 	searches  int
+	passes    int
 	buf       []byte
 	stopped   bool
-	// choices and prefix ask for further passes.
+	// choices, prefix and revived ask for further passes.
 	choices int
 	prefix  bool
+	revived bool
+	// known are the boundaries met so far, in their order.
+	known   []string
+	knownIs map[string]bool
 }
 
 // mostNotes bounds the findings of one message; each kind is noted in any case.
@@ -54,6 +59,7 @@ func (s *sink) note(kind finding.Kind, path, how string) {
 type walker struct {
 	*sink
 	pass     pass
+	dead     map[string]bool // boundaries of multiparts that have ended
 	raw      []byte
 	document int
 	stack    stack
@@ -69,9 +75,13 @@ type region struct {
 }
 
 // pass reads the whole message in one way and returns its header.
-func (s *sink) pass(raw []byte, p pass) header {
-	w := &walker{sink: s, pass: p, raw: raw}
-	h := readHeader(raw, 0, len(raw), func([]byte) bool { return false })
+func (s *sink) pass(v view, p pass) header {
+	p.label = join(v.label, p.label)
+	w := &walker{sink: s, pass: p, raw: v.raw, document: v.document}
+	h := readHeader(v.raw, 0, len(v.raw), func([]byte) bool { return false })
+	if !s.enter() {
+		return h
+	}
 	root := &numbering{path: s.base}
 	if s.base != "" {
 		root.path += "/"
@@ -116,23 +126,42 @@ func (w *walker) dashes() int {
 // delimiter says which multipart the line at offset at delimits in this pass.
 func (w *walker) delimiter(line []byte, at int) (delimiter, bool) {
 	d, ok := w.stack.match(line, true)
-	if ok && !d.exact && !w.pass.loose {
+	if !ok {
+		return w.ended(line)
+	}
+	if !d.exact && !w.pass.loose {
 		w.prefix = true
 		return d, false
 	}
-	if ok && d.length == 0 && !d.closes && !emptyDelimiter(w.raw[at:]) {
+	return d, d.length > 0 || d.closes || emptyDelimiter(w.raw[at:])
+}
+
+// ended takes a line for the delimiter of a multipart that has ended: a reader
+// that searches for the inner boundary to the end of the message splits there.
+func (w *walker) ended(line []byte) (d delimiter, ok bool) {
+	if len(w.dead) == 0 {
 		return d, false
 	}
-	return d, ok
+	mark := string(bytes.TrimRight(line[2:min(len(line), maxBoundary)], padding7))
+	boundary, closes := strings.CutSuffix(mark, "--")
+	d = delimiter{level: len(w.stack.levels) - 1, exact: true, closes: closes && !w.dead[mark], ended: true}
+	if !w.dead[boundary] && !w.dead[mark] {
+		return d, false
+	}
+	w.revived = w.revived || !d.closes
+	return d, w.pass.revive
 }
 
 // delimit goes on behind a delimiter line that ends before next.
 func (w *walker) delimit(d delimiter, next int) {
 	for len(w.stack.levels)-1 > d.level {
-		w.stack.pop()
+		w.bury(w.stack.pop())
 	}
 	w.cursor, w.region = next, region{next, true}
 	l := &w.stack.levels[d.level]
+	if d.closes && d.ended {
+		return
+	}
 	if d.closes {
 		w.stack.setClosed(true)
 		return
@@ -150,6 +179,18 @@ func (w *walker) delimit(d delimiter, next int) {
 		return ok && d.length > 0
 	})
 	w.open(h, l.at.path+strconv.Itoa(l.at.count), nil, l.digest, reading)
+}
+
+// bury keeps the boundaries of a multipart that has ended.
+func (w *walker) bury(boundaries []string) {
+	for _, b := range boundaries {
+		if w.dead == nil {
+			w.dead = map[string]bool{}
+		}
+		if b != "" {
+			w.dead[b] = true
+		}
+	}
 }
 
 // maxOpen is how many multiparts deep parts are numbered. Deeper ones are read
