@@ -208,3 +208,20 @@ func seems64(src []byte) bool {
 	}
 	return n >= enough
 }
+
+// whole64 says that a body is base64 and nothing else.
+func whole64(src []byte) bool {
+	if !seems64(src) {
+		return false
+	}
+	n := 0
+	for _, c := range src {
+		switch {
+		case sextets[3][c] != bad || c == '=':
+			n++
+		case c != '\n' && c != '\r':
+			return false
+		}
+	}
+	return n%4 == 0
+}

@@ -23,7 +23,7 @@ var encodings = map[string]encoding{
 	"": identity, "7bit": identity, "8bit": identity, "binary": identity,
 	"base64": base64, "x-base64": base64, "base-64": base64, "b64": base64,
 	"quoted-printable": quoted, "quoted/printable": quoted, "quotedprintable": quoted, "x-quoted-printable": quoted,
-	"x-uuencode": uuencode, "uuencode": uuencode, "x-uue": uuencode, "uue": uuencode, "x-uu": uuencode,
+	"x-uuencode": uuencode, "uuencode": uuencode, "x-uue": uuencode, "uue": uuencode, "x-uu": uuencode, "x-xxencode": uuencode, "xxencode": uuencode,
 	"x-yencode": yenc, "yencode": yenc, "x-yenc": yenc,
 	"binhex": binhex, "x-binhex": binhex, "mac-binhex40": binhex, "binhex40": binhex, "x-binhex40": binhex,
 }
@@ -114,6 +114,7 @@ func decode(buf, src []byte, e encoding, text bool) (out []decoding, how string)
 			f, _ := yFile(src[i:])
 			return []decoding{{"", f.body}}, ""
 		}
+		return []decoding{{"", yLines(src)}}, ""
 	case binhex:
 		if f, _, ok := hqxFile(src); ok {
 			return []decoding{{"", f.body}}, ""

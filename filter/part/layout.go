@@ -40,6 +40,7 @@ func (w *walker) structure(h *header, body []byte) (out []layout, guess bool) {
 			w.know(declared)
 		}
 		found := w.occurring(declared, body)
+		w.know(found)
 		switch {
 		case multi && len(found) == 0:
 			l := w.guessed(h, body)
@@ -194,12 +195,36 @@ func (w *walker) guessed(h *header, body []byte) layout {
 		}
 		pos = next
 	}
-	if list, _ := transfer(h); list[0] != identity {
+	if list, _ := transfer(h); list[0] != identity || seems64(body[:pos]) {
 		if all := boundaries(h); len(all) > 0 {
 			return layout{true, all[0]} // the delimiters may be under the encoding
 		}
 	}
 	return layout{}
+}
+
+// guessBoundary finds the first line of text that looks like a delimiter because a
+// field of content follows it.
+func guessBoundary(text []byte) (boundary string, found bool) {
+	for pos := 0; pos < len(text); {
+		if !bytes.HasPrefix(text[pos:], []byte("--")) {
+			i := bytes.Index(text[pos:], []byte("\n--"))
+			if i < 0 {
+				break
+			}
+			pos += i + 1
+		}
+		line, next := lineAt(text, pos, len(text))
+		after := text[next:]
+		if len(line) > 2 && len(line) <= maxBoundary && len(after) > 8 && bytes.EqualFold(after[:8], []byte("content-")) {
+			below, _ := lineAt(text, next, len(text))
+			if _, _, ok := splitField(below); ok {
+				return strings.TrimRight(string(line[2:]), padding7), true
+			}
+		}
+		pos = next
+	}
+	return "", false
 }
 
 // mediaType is the type/subtype of a Content-Type in lower case, comments and

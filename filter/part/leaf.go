@@ -53,6 +53,30 @@ func (w *walker) emit(l *leaf, end int) {
 			w.delimited(l, one.Body, end)
 		}
 	}
+	if text && !l.quiet && w.pass.label == "" && e.MediaType != "text/rfc822-headers" {
+		w.undeclaredParts(l, w.raw[min(l.h.bodies[0], end):end])
+	}
+}
+
+// undeclaredParts reads on in a text that holds delimiters and fields of content
+// though no header says so: programs that go by the body see parts there.
+func (w *walker) undeclaredParts(l *leaf, text []byte) {
+	boundary, found := guessBoundary(text)
+	if !found || w.knownIs[boundary] || !w.unwrapping(l.path) {
+		return // one that is declared is read in a pass of its own
+	}
+	w.note(finding.MimeUndeclared, l.path, "multipart in a leaf")
+	w.within(&level{h: l.h, at: &numbering{path: l.path + "."}, path: l.path, boundaries: []string{boundary}}, text, "undeclared-multipart")
+}
+
+// unwrapping counts a body that is read for parts of its own; false says that
+// there were too many.
+func (w *walker) unwrapping(at string) bool {
+	if w.unwrapped++; w.unwrapped > mostUnwrapped {
+		_ = w.bud.Exceed(budget.Depth, at)
+		return false
+	}
+	return true
 }
 
 // delimited reads on in a text whose transfer encoding hid a delimiter of the
@@ -60,14 +84,13 @@ func (w *walker) emit(l *leaf, end int) {
 // message sees parts there.
 func (w *walker) delimited(l *leaf, body []byte, end int) {
 	n := len(w.stack.levels)
-	if n == 0 || len(body) == 0 || len(body) >= end-l.h.bodies[0] || w.unwrapped >= mostUnwrapped {
+	if n == 0 || len(body) == 0 || len(body) >= end-l.h.bodies[0] {
 		return // not decoded: decoding makes it shorter
 	}
 	top := &w.stack.levels[n-1]
-	if !slices.ContainsFunc(top.boundaries, func(b string) bool { return b != "" && delimits(b, body) == wholly }) {
+	if !slices.ContainsFunc(top.boundaries, func(b string) bool { return b != "" && delimits(b, body) == wholly }) || !w.unwrapping(l.path) {
 		return
 	}
-	w.unwrapped++
 	w.note(finding.MimeUndeclared, l.path, "delimiter under a transfer encoding")
 	w.inside(top, bytes.Clone(body))
 }
@@ -145,6 +168,9 @@ func (w *walker) decodings(l *leaf, end int, text bool) []decoding {
 			out = appendNew(out, ways)
 		}
 	}
+	if len(list) > 1 {
+		out = appendNew(out, composed(w.raw[min(l.h.bodies[0], end):end], list))
+	}
 	out, how = w.undeclared(l, list, out, how, text)
 	if how != "" && !l.quiet {
 		w.note(finding.MimeEncoding, l.path, how)
@@ -165,7 +191,10 @@ func (w *walker) room(n int, e encoding) []byte {
 // undeclared adds the base64 reading of a file whose header names no encoding
 // that fits.
 func (w *walker) undeclared(l *leaf, list []encoding, out []decoding, how string, text bool) ([]decoding, string) {
-	if text && how == "" || slices.Contains(list, base64) {
+	if slices.Contains(list, base64) {
+		return twice(out, how, text)
+	}
+	if text && how == "" {
 		return out, how
 	}
 	for _, d := range out {
@@ -179,6 +208,30 @@ func (w *walker) undeclared(l *leaf, list []encoding, out []decoding, how string
 		}
 	}
 	return out, how
+}
+
+// twice adds what a file that was encoded in base64 a second time holds.
+func twice(out []decoding, how string, text bool) ([]decoding, string) {
+	if text || !whole64(out[0].body) {
+		return out, how
+	}
+	return appendNew(out, []decoding{{"base64-twice", decode64(nil, out[0].body, restart).out}}), cmp.Or(how, "base64 within base64")
+}
+
+// composed undoes two encodings after each other, in either order, as a program
+// does that undoes each that is declared.
+func composed(src []byte, list []encoding) (out []decoding) {
+	for _, first := range list {
+		for _, then := range list {
+			if first == identity || then == identity || first == then {
+				continue
+			}
+			ways, _ := decode(nil, src, first, false)
+			again, _ := decode(nil, ways[0].body, then, false)
+			out = append(out, decoding{then.label() + "-of-" + first.label(), again[0].body})
+		}
+	}
+	return out
 }
 
 // appendNew adds the readings whose bytes are not there yet.
@@ -208,9 +261,13 @@ func (w *walker) hand(e *entity.Entity) bool {
 // IsMail says that an entity is a message by its type or, where the content
 // agrees, by its name: the caller walks it in turn.
 func IsMail(e *entity.Entity) bool {
-	switch e.MediaType {
-	case "message/rfc822", "message/global", "message/news":
+	switch kind, _, _ := strings.Cut(e.MediaType, "/"); {
+	case e.MediaType == "message/rfc822", e.MediaType == "message/global", e.MediaType == "message/news":
 		return true
+	case kind == "message" && (LooksLikeMail(e.Body) || OpensWithContent(e.Body)), e.MediaType == "text/rfc822-headers" && LooksLikeMail(e.Body):
+		// Python's email parses whatever is called a message, Outlook what is
+		// called the header of one.
+		return hasContent(e.Body)
 	}
 	for _, n := range e.Names {
 		lower := strings.ToLower(strings.TrimRight(n.Text, ". "))
@@ -221,6 +278,12 @@ func IsMail(e *entity.Entity) bool {
 		}
 	}
 	return false
+}
+
+// hasContent says that more than a header stands in a message.
+func hasContent(b []byte) bool {
+	h := readHeader(b, 0, len(b), func([]byte) bool { return false })
+	return len(bytes.TrimSpace(b[h.bodies[0]:])) > 0
 }
 
 // inline hands over the files that stand encoded within text.

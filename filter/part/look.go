@@ -8,6 +8,9 @@ import (
 // LooksLikeMail says whether a loose file is a mail message by its content.
 func LooksLikeMail(b []byte) bool {
 	const lines, needed = 200, 2
+	if wideLabel(b) != "" {
+		b, _ = narrow(b[:min(len(b), 64<<10)])
+	}
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	b = bytes.TrimLeft(b, "\r\n")
 	if bytes.IndexByte(b, '\n') < 0 {

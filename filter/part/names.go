@@ -96,6 +96,12 @@ func texts(value []byte) []string {
 			out = append(out, s)
 		}
 	}
+	if strings.HasPrefix(out[0], "=?") {
+		// RFC 2047 §5 forbids it; programs decode the header before they read it.
+		if s, _, _ := decodeWords(out[0]); s != out[0] {
+			out = append(out, s)
+		}
+	}
 	if notIndented(value) {
 		out = append(out, unfold(bytes.ReplaceAll(value, []byte("\n"), []byte(";"))))
 	}

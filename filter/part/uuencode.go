@@ -24,6 +24,11 @@ func inlineFiles(text []byte, yield func(inlineFile) bool) {
 		if ok && !yield(f) {
 			return
 		}
+		if xx, n, ok := xxFile(text[at:]); ok {
+			if used = max(used, n); !yield(xx) {
+				return
+			}
+		}
 		pos = at + max(used, 1)
 	}
 }
@@ -58,8 +63,16 @@ func (m *markFinder) next(pos int) int {
 	return best
 }
 
+// opens says that the mark at i opens a line. A blank may stand before it: Postfix
+// puts one there where it breaks a long line.
 func (m *markFinder) opens(i int, mark string) bool {
-	return bytes.HasPrefix(m.text[i:], []byte(mark)) && (i == 0 || m.text[i-1] == '\n' || m.text[i-1] == '\r')
+	if !bytes.HasPrefix(m.text[i:], []byte(mark)) {
+		return false
+	}
+	if i > 0 && m.text[i-1] == ' ' {
+		i--
+	}
+	return i == 0 || m.text[i-1] == '\n' || m.text[i-1] == '\r'
 }
 
 func fileAt(text []byte) (f inlineFile, used int, ok bool) {
@@ -79,17 +92,17 @@ func fileAt(text []byte) (f inlineFile, used int, ok bool) {
 func uuFile(text []byte) (f inlineFile, used int) {
 	line, next := lineAt(text, 0, len(text))
 	words := firstWords(string(line))
-	if !octal(words[1]) || words[2] == "" {
-		return f, 0
-	}
 	f = inlineFile{name: words[2], source: "uuencode"}
-	switch words[0] {
-	case "begin":
-		f.body, used = uuLines(text[next:])
-	case "begin-base64":
+	sure := octal(words[1]) && words[2] != ""
+	ended := false
+	switch {
+	case words[0] == "begin" && strings.Trim(words[1], "01234567") == "":
+		f.body, used, ended = uuLines(text[next:])
+	case words[0] == "begin-base64" && sure:
 		f.body, used = uuBase64(text[next:])
 	}
-	if used == 0 {
+	// A first line without mode or name counts when the last line is there too.
+	if used == 0 || !sure && !ended {
 		return f, 0
 	}
 	return f, next + used
@@ -114,12 +127,13 @@ func octal(s string) bool {
 	return len(s) >= 3 && len(s) <= 7 && strings.Trim(s, "01234567") == ""
 }
 
-// uuLines decodes lines as long as they have the length that they state.
-func uuLines(text []byte) (out []byte, used int) {
+// uuLines decodes lines as long as they have the length that they state. ended
+// says that the last line was there.
+func uuLines(text []byte) (out []byte, used int, ended bool) {
 	for used < len(text) {
 		line, next := lineAt(text, used, len(text))
 		if string(bytes.TrimSpace(line)) == "end" && len(out) > 0 {
-			return out, next
+			return out, next, true
 		}
 		n, ok := uuLength(line)
 		if !ok {
@@ -131,9 +145,9 @@ func uuLines(text []byte) (out []byte, used int) {
 		used = next
 	}
 	if len(out) == 0 {
-		return nil, 0
+		return nil, 0, false
 	}
-	return out, used
+	return out, used, false
 }
 
 // uuLength reads a line's length character and says whether the line can be
@@ -204,11 +218,14 @@ func uuBody(src []byte) (out []byte, ok bool) {
 		if f, used := uuFile(src[at:]); used > 0 {
 			return f.body, true
 		}
+		if f, _, ok := xxFile(src[at:]); ok {
+			return f.body, true
+		}
 	}
 	src = bytes.TrimLeft(src, "\r\n")
 	if line, next := lineAt(src, 0, len(src)); bytes.HasPrefix(line, []byte("begin")) {
 		src = src[next:] // without a mode
 	}
-	out, _ = uuLines(src)
+	out, _, _ = uuLines(src)
 	return out, len(out) > 0
 }

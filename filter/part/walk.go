@@ -300,12 +300,15 @@ const mostUnwrapped = 16
 // RFC 2045 §6.4 forbids and some mail programs undo.
 func (w *walker) unwrap(l *level, start, end int) bool {
 	found := false
-	for _, e := range l.encodings {
+	list := l.encodings
+	if !slices.Contains(list, base64) && l.parts == 0 && start < end && seems64(w.raw[start:end]) {
+		list = append(slices.Clone(list), base64)
+	}
+	for _, e := range list {
 		if e == identity || start >= end {
 			continue
 		}
-		if w.unwrapped++; w.unwrapped > mostUnwrapped {
-			_ = w.bud.Exceed(budget.Depth, l.path)
+		if !w.unwrapping(l.path) {
 			return found
 		}
 		ways, _ := decode(nil, w.raw[start:end], e, false)
@@ -324,9 +327,13 @@ func (w *walker) unwrap(l *level, start, end int) bool {
 }
 
 // inside reads body as the content of multipart l.
-func (w *walker) inside(l *level, body []byte) {
+func (w *walker) inside(l *level, body []byte) { w.within(l, body, w.pass.label) }
+
+// within does so and marks what it finds as a reading.
+func (w *walker) within(l *level, body []byte, label string) {
 	w.documents++
 	sub := &walker{sink: w.sink, pass: w.pass, raw: body, document: w.documents}
+	sub.pass.label = label
 	inner := *l
 	inner.encodings, inner.closed, inner.parts = nil, false, 0
 	sub.stack.push(inner)

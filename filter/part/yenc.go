@@ -26,6 +26,18 @@ func yFile(text []byte) (f inlineFile, used int) {
 	return f, pos
 }
 
+// yLines decodes a body that has lost the line that opens it.
+func yLines(text []byte) (out []byte) {
+	for pos := 0; pos < len(text); {
+		line, next := lineAt(text, pos, len(text))
+		if bytes.HasPrefix(line, []byte("=yend")) {
+			break
+		}
+		out, pos = yLine(out, line), next
+	}
+	return out
+}
+
 // yLine decodes one line: each byte is 42 too large, '=' escapes with 64 more.
 func yLine(dst, line []byte) []byte {
 	const offset, escaped = 42, 64
