@@ -203,8 +203,9 @@ func (w *walker) guessed(h *header, body []byte) layout {
 	return layout{}
 }
 
-// guessBoundary finds the first line of text that looks like a delimiter because a
-// field of content follows it.
+// guessBoundary finds the boundary of a multipart that stands in text, by a file
+// below a line that looks like its delimiter. A text that quotes how mail is
+// made has the lines and no file.
 func guessBoundary(text []byte) (boundary string, found bool) {
 	for pos := 0; pos < len(text); {
 		if !bytes.HasPrefix(text[pos:], []byte("--")) {
@@ -215,16 +216,24 @@ func guessBoundary(text []byte) (boundary string, found bool) {
 			pos += i + 1
 		}
 		line, next := lineAt(text, pos, len(text))
-		after := text[next:]
-		if len(line) > 2 && len(line) <= maxBoundary && len(after) > 8 && bytes.EqualFold(after[:8], []byte("content-")) {
-			below, _ := lineAt(text, next, len(text))
-			if _, _, ok := splitField(below); ok {
-				return strings.TrimRight(string(line[2:]), padding7), true
-			}
+		if len(line) > 2 && len(line) <= maxBoundary && opensFile(text[next:]) {
+			return strings.TrimRight(string(line[2:]), padding7), true
 		}
 		pos = next
 	}
 	return "", false
+}
+
+// opensFile says that b begins with the header of a part that is a file: encoded
+// or named.
+func opensFile(b []byte) bool {
+	const most = 4 << 10
+	if len(b) < 8 || !bytes.EqualFold(b[:8], []byte("content-")) {
+		return false
+	}
+	h := readHeader(b[:min(len(b), most)], 0, min(len(b), most), func([]byte) bool { return false })
+	list, _ := transfer(&h)
+	return list[0] != identity || h.parameter("name") != "" || h.first("content-disposition") != nil
 }
 
 // mediaType is the type/subtype of a Content-Type in lower case, comments and
