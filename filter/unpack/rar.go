@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/nwaples/rardecode/v2"
 
@@ -21,41 +22,312 @@ const rarMagic = "Rar!\x1a\x07"
 // byte: the library clears all of it before each member that is not solid.
 const rarClearShare = 32
 
-// rar walks one RAR archive. The decoder is a library's, so that it runs only
-// where the process is confined.
+// rarServices are the service records that hold nothing of the sender's:
+// recovery data, owners, permissions, signatures.
+var rarServices = map[string]bool{"RR": true, "ACL": true, "UO": true, "UOW": true, "AV": true, "NTACL": true}
+
+// rar walks one RAR archive by headers that we read ourselves. The decoder is
+// a library's: it is handed one run of members at a time, behind headers that
+// we have written, and runs only where the process is confined.
 type rar struct {
 	*members
-	b     []byte
-	r     *rardecode.Reader
+	b     []byte // from the signature on
+	base  int    // where it stands in the file
+	five  bool
 	names map[string]bool
-	dict  int64 // the largest dictionary so far
+	same  map[string][]byte // contents that later links name
+	index *rarIndex
+	dict  uint64 // the largest dictionary so far
+	stop  bool
 }
 
 // openRAR reads RAR 1.5 to 7. One volume of several is read as far as it goes.
 func openRAR(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
-	r := &rar{members: newMembers(e, bud, yield), names: map[string]bool{}}
-	at := bytes.Index(e.Body, []byte(rarMagic))
-	if at < 0 {
+	r := &rar{members: newMembers(e, bud, yield), names: map[string]bool{}, same: map[string][]byte{}}
+	if r.base = findRAR(e.Body); r.base < 0 {
 		r.note(finding.ContainerBroken, e.Path, "record", "rar header")
 		return r.found
 	}
-	if at > 0 {
-		r.note(finding.ContainerPrefix, e.Path, "kind", kindOf(e.Body[:at]), "bytes", strconv.Itoa(at))
+	if r.base > 0 {
+		r.note(finding.ContainerPrefix, e.Path, "kind", kindOf(e.Body[:r.base]), "bytes", strconv.Itoa(r.base))
 	}
-	if r.b = e.Body[at:]; r.allot(maxDictionary) != nil {
+	r.b = e.Body[r.base:]
+	limit := bud.Limits().Members
+	switch {
+	case bytes.HasPrefix(r.b, []byte(rarMagic5)):
+		r.five, r.index = true, walkRAR5(r.b, limit)
+	case bytes.HasPrefix(r.b, []byte(rarMagic4)):
+		r.index = walkRAR4(r.b, limit)
+	default:
+		r.note(finding.ContainerMethod, e.Path, "record", "rar header")
 		return r.found
 	}
-	err := unharmed(func() (err error) {
-		r.r, err = rardecode.NewReader(bytes.NewReader(r.b), rardecode.MaxDictionarySize(maxDictionary))
-		return err
-	})
-	for err == nil {
-		err = r.member()
-	}
-	if !errors.Is(err, io.EOF) {
-		r.explain(e, e.Path, err)
+	r.state()
+	r.give()
+	// A volume is padded to the size of the others.
+	if rest := r.b[min(r.index.end, len(r.b)):]; len(rest) > 0 && (kindOf(rest) != "padding" || !r.index.volume) {
+		r.trail(rest, r.base+r.index.end)
 	}
 	return r.found
+}
+
+// state states what the headers say of the archive as a whole.
+func (r *rar) state() {
+	for _, f := range r.index.faults {
+		at := strconv.Itoa(r.base + f.at)
+		if f.conflict != "" {
+			r.note(finding.ContainerConflict, r.of.Path, "in", f.conflict, "at", at)
+		} else {
+			r.note(finding.ContainerBroken, r.of.Path, "record", f.record, "at", at)
+		}
+	}
+	if r.index.volume {
+		r.note(finding.ContainerVolume, r.of.Path, "type", "rar")
+	}
+	if r.index.hidden {
+		r.of.Encrypted = true
+		r.note(finding.ContainerEncrypted, r.of.Path, "method", "aes", "names", "hidden")
+	}
+}
+
+// give yields the members: a run of solid ones at a time, then what service
+// records hold.
+func (r *rar) give() {
+	var own, services []rarFile
+	for _, f := range r.index.files {
+		switch {
+		case f.reading == "":
+			own = append(own, f)
+		case !rarServices[f.names[0].Text]:
+			services = append(services, f)
+		}
+	}
+	for i := 0; i < len(own) && !r.stop; {
+		n := i + 1
+		for n < len(own) && own[n].solid {
+			n++
+		}
+		r.giveRun(own[i:n])
+		i = n
+	}
+	for i := range services {
+		if r.stop {
+			return
+		}
+		services[i].solid = false
+		r.giveRun(services[i : i+1])
+	}
+}
+
+// giveRun yields a member and the solid ones that need it.
+func (r *rar) giveRun(run []rarFile) {
+	d := &rarDecoder{r: r, run: run}
+	for i := range run {
+		f := &run[i]
+		e, ok := r.next(f.names...)
+		if !ok {
+			r.stop = true // the budget remembers
+			return
+		}
+		r.describe(e, f)
+		r.fill(e, f, d, i)
+		r.yield(e)
+		if r.spent() {
+			r.stop = true
+			return
+		}
+	}
+}
+
+// describe gives e what its header says, and states what is odd about it.
+func (r *rar) describe(e *entity.Entity, f *rarFile) {
+	e.Size, e.Dir, e.Link, e.Reading = max(f.size, 0), f.dir && f.packed == 0, f.isLink, f.reading
+	if len(e.Names) > 1 && namesPart(e.Names[0].Text, e.Names[1].Text) {
+		r.note(finding.ContainerConflict, e.Path, "in", "name", "name", e.Names[0].Text, "other", e.Names[1].Text)
+	}
+	if f.reading == "quick-open" {
+		r.note(finding.ContainerHidden, e.Path, "name", e.Name())
+	}
+	if e.Dir || f.reading != "" {
+		return
+	}
+	if key := fold(e.Name()); r.names[key] {
+		r.note(finding.ContainerDuplicate, e.Path, "name", e.Name())
+	} else {
+		r.names[key] = true
+	}
+}
+
+// namesPart says that two spellings of one name part company. The plain one
+// has '?' or '_' where the maker's charset lacks a letter.
+func namesPart(full, plain string) bool {
+	a, b := strings.ToLower(path.Ext(full)), strings.ToLower(path.Ext(plain))
+	if strings.ContainsAny(b, "?_") {
+		return false
+	}
+	return a != b || ascii([]byte(full)) && ascii([]byte(plain)) && full != plain
+}
+
+// fill gives e its content, or states why it has none.
+func (r *rar) fill(e *entity.Entity, f *rarFile, d *rarDecoder, i int) {
+	switch {
+	case e.Dir:
+	case f.isLink && f.sameAs:
+		body, known := r.same[f.link]
+		r.lendTo(e, body)
+		e.Link = !known
+	case f.isLink && f.packed == 0:
+	case f.locked:
+		e.Encrypted = true
+		r.note(finding.ContainerEncrypted, e.Path, "name", e.Name(), "method", "aes")
+	case f.before || f.after:
+		e.Unread = true
+		r.note(finding.ContainerVolume, e.Path, "type", "rar")
+	case f.method > 5:
+		e.Unread = true
+		r.note(finding.ContainerMethod, e.Path, "method", decimal(uint64(f.method)), "name", e.Name())
+	case f.method == 0:
+		r.stored(e, f)
+	case !r.bud.Confined():
+		e.Unread = true
+		r.note(finding.ContainerUnopened, e.Path, "type", "rar")
+	default:
+		body, err := d.read(e.Path, i)
+		e.Body = body
+		r.judge(e, f, err)
+	}
+	if e.Body != nil && r.linked(f) {
+		r.same[f.names[0].Text] = e.Body
+	}
+}
+
+// linked says that some later link names f.
+func (r *rar) linked(f *rarFile) bool {
+	for i := range r.index.files {
+		if l := &r.index.files[i]; l.sameAs && l.link == f.names[0].Text {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rar) lendTo(e *entity.Entity, b []byte) {
+	body, err := r.lend(e.Path, b)
+	e.Body, e.Size, e.Unread = body, int64(len(b)), err != nil
+}
+
+// stored lends a member that is not packed.
+func (r *rar) stored(e *entity.Entity, f *rarFile) {
+	b := r.b[f.data.start:f.data.end]
+	r.lendTo(e, b)
+	switch {
+	case e.Unread:
+	case uint64(len(b)) < f.packed:
+		r.judge(e, f, io.ErrUnexpectedEOF)
+	case f.checked && sum(b) != f.crc:
+		r.judge(e, f, rardecode.ErrBadFileChecksum)
+	}
+}
+
+// judge states what went wrong with the content of e.
+func (r *rar) judge(e *entity.Entity, f *rarFile, err error) {
+	switch {
+	case err == nil:
+		e.Size = int64(len(e.Body))
+	case errors.Is(err, rardecode.ErrBadFileChecksum):
+		e.Size = int64(len(e.Body))
+		r.note(finding.ContainerChecksum, e.Path, "name", e.Name())
+	case errors.Is(err, budget.ErrExceeded):
+		e.Unread = true
+	case errors.Is(err, errMethod), errors.Is(err, rardecode.ErrDictionaryTooLarge), errors.Is(err, rardecode.ErrUnsupportedDecoder),
+		errors.Is(err, rardecode.ErrUnknownDecoder):
+		e.Unread = true
+		r.note(finding.ContainerMethod, e.Path, "method", decimal(uint64(f.version))+"/"+decimal(uint64(f.method)), "name", e.Name())
+	default:
+		e.Unread = true
+		r.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
+	}
+}
+
+// rarDecoder draws a run of members out of the library, which must see them in
+// their order.
+type rarDecoder struct {
+	r    *rar
+	run  []rarFile
+	lib  *rardecode.Reader
+	seen int // members that the library has come to
+	err  error
+}
+
+// read returns the content of the member at i of the run.
+func (d *rarDecoder) read(at string, i int) ([]byte, error) {
+	if d.lib == nil && d.err == nil {
+		d.err = d.open(at)
+	}
+	for d.err == nil && d.seen <= i {
+		d.err = unharmed(func() error {
+			_, err := d.lib.Next()
+			return err
+		})
+		d.seen++
+	}
+	if d.err != nil {
+		return nil, noEOF(d.err)
+	}
+	f := &d.run[i]
+	body, err := d.r.bud.Read(at, &guarded{open: func() (io.Reader, error) { return d.lib, nil }}, int64(f.data.end-f.data.start)*strongShare)
+	if err != nil && !errors.Is(err, rardecode.ErrBadFileChecksum) {
+		d.err = err // what follows goes on with this dictionary
+	}
+	return body, err
+}
+
+// open hands the run to the library. Its dictionary is charged before it is
+// made; more than all members hold is needed by none.
+func (d *rarDecoder) open(at string) error {
+	var window, total uint64
+	for i := range d.run {
+		f := &d.run[i]
+		window = max(window, f.window)
+		if total += uint64(f.size); f.size < 0 {
+			total = window
+		}
+	}
+	if window = min(window, max(total, 1<<18)); window > maxDictionary {
+		return errMethod
+	}
+	if d.r.dict = max(d.r.dict, window); d.r.bud.Spend(at, int64(d.r.dict/rarClearShare)) != nil {
+		return budget.ErrExceeded
+	}
+	parts := []io.Reader{bytes.NewReader(d.r.head(len(d.run) > 1))}
+	for i := range d.run {
+		f := d.run[i]
+		f.window = window
+		parts = append(parts, bytes.NewReader(d.r.header(f)), bytes.NewReader(d.r.b[f.data.start:f.data.end]))
+	}
+	return unharmed(func() (err error) {
+		d.lib, err = rardecode.NewReader(io.MultiReader(parts...), rardecode.MaxDictionarySize(maxDictionary))
+		return err
+	})
+}
+
+// head writes a signature and a main header.
+func (r *rar) head(solid bool) []byte {
+	if !r.five {
+		return rarHead4(solid)
+	}
+	b := []byte{3, rar5Main, 0, 0}
+	if solid {
+		b[3] = rar5MainSolid
+	}
+	return append([]byte(rarMagic5), append([]byte{byte(sum(b)), byte(sum(b) >> 8), byte(sum(b) >> 16), byte(sum(b) >> 24)}, b...)...)
+}
+
+func (r *rar) header(f rarFile) []byte {
+	if r.five {
+		return rarHeader5(f)
+	}
+	return rarHeader4(f)
 }
 
 // unharmed turns the panic of a decoder into an error.
@@ -68,83 +340,4 @@ func unharmed(do func() error) (err error) {
 	return do()
 }
 
-// member yields the next member; an error ends the walk, io.EOF without
-// complaint.
-func (r *rar) member() error {
-	var h *rardecode.FileHeader
-	err := unharmed(func() (err error) {
-		h, err = r.r.Next()
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	e, ok := r.next(rarName(h))
-	if !ok {
-		return io.EOF // the budget remembers
-	}
-	e.Size, e.Dir, e.Link = h.UnPackedSize, h.IsDir, h.LinkType != 0
-	if key := fold(e.Name()); r.names[key] && !e.Dir {
-		r.note(finding.ContainerDuplicate, e.Path, "name", e.Name())
-	} else {
-		r.names[key] = true
-	}
-	r.dict = max(r.dict, min(h.UnPackedSize, maxDictionary))
-	switch {
-	case h.Encrypted:
-		e.Encrypted = true
-		r.note(finding.ContainerEncrypted, e.Path, "name", e.Name(), "method", "aes")
-	case !e.Dir && !e.Link:
-		err = r.read(e, h)
-	}
-	r.yield(e)
-	if r.spent() || errors.Is(err, rardecode.ErrMultiVolume) {
-		return io.EOF
-	}
-	return r.bud.Spend(e.Path, r.dict/rarClearShare)
-}
-
-// read draws the content of a member.
-func (r *rar) read(e *entity.Entity, h *rardecode.FileHeader) error {
-	packed := min(max(h.PackedSize, 0), int64(len(r.b)))
-	body, err := r.bud.Read(e.Path, &guarded{open: func() (io.Reader, error) { return r.r, nil }}, packed*strongShare)
-	e.Body = body
-	switch {
-	case err == nil:
-		e.Size = int64(len(body))
-	case errors.Is(err, rardecode.ErrBadFileChecksum):
-		e.Size = int64(len(body))
-		r.note(finding.ContainerChecksum, e.Path, "name", e.Name())
-	default:
-		r.explain(e, e.Path, err)
-	}
-	return err
-}
-
-// explain states why content is missing at a path.
-func (r *rar) explain(e *entity.Entity, path string, err error) {
-	e.Unread = true
-	switch {
-	case errors.Is(err, budget.ErrExceeded):
-	case errors.Is(err, rardecode.ErrArchiveEncrypted), errors.Is(err, rardecode.ErrArchivedFileEncrypted), errors.Is(err, rardecode.ErrBadPassword):
-		e.Encrypted, e.Unread = true, false
-		r.note(finding.ContainerEncrypted, path, "method", "aes", "names", "hidden")
-	case errors.Is(err, rardecode.ErrMultiVolume), errors.Is(err, rardecode.ErrFileNameRequired):
-		r.note(finding.ContainerVolume, path, "type", "rar")
-	case errors.Is(err, rardecode.ErrDictionaryTooLarge), errors.Is(err, rardecode.ErrUnsupportedDecoder), errors.Is(err, rardecode.ErrUnknownDecoder),
-		errors.Is(err, rardecode.ErrUnknownVersion):
-		r.note(finding.ContainerMethod, path, "method", err.Error())
-	default:
-		r.note(finding.ContainerBroken, path, "record", "data")
-	}
-}
-
-// rarName decodes a name, which old archives keep in the maker's charset. An
-// older version of a file is told from the newest as WinRAR does it.
-func rarName(h *rardecode.FileHeader) entity.Name {
-	n := decoded([]byte(h.Name), "header", utf8.ValidString(h.Name))
-	if h.Version > 0 {
-		n.Text += ";" + strconv.Itoa(h.Version)
-	}
-	return n
-}
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

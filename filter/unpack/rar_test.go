@@ -86,10 +86,11 @@ func TestRAR(t *testing.T) {
 		kinds    []string
 	}{
 		{"stored", plain, true, all, nil},
-		{"where nothing confines us", plain, false, nil, []string{"unopened"}},
+		{"stored needs no decoder to trust", plain, false, all, nil},
 		{"a checksum is wrong", bytes.Replace(plain, []byte("hello"), []byte("hallo"), 1), true, []string{"a.txt=hallo", all[1]}, []string{"checksum"}},
 		{"names beside encrypted content", rarOf(0, true, files...), true, []string{"a.txt=*", "資料/議事録.txt=*"}, []string{"encrypted"}},
-		{"a dictionary of 4 GiB", rarOf(15, false, files...), true, nil, []string{"method-unsupported"}},
+		{"a dictionary of 4 GiB", rarOf(15, false, files...), true, []string{"a.txt=?", "資料/議事録.txt=?"}, []string{"method-unsupported"}},
+		{"where nothing confines us", rarOf(1, false, files...), false, []string{"a.txt=?", "資料/議事録.txt=?"}, []string{"unopened"}},
 		{"a program before it", append([]byte("MZ stub"), plain...), true, all, []string{"prefix"}},
 		{"cut", plain[:len(plain)-20], true, all[:1], []string{"broken"}},
 		{"no archive", []byte("hello"), true, nil, []string{"broken"}},

@@ -44,7 +44,7 @@ var Formats = []Format{
 	{Name: "ics", open: openICS},
 	{Name: "vcf", open: openICS},
 	{Name: "7z", open: openSevenZip},
-	{Name: "rar", open: openRAR, confined: true},
+	{Name: "rar", open: openRAR},
 	{Name: "cab", open: openCAB},
 	{Name: "arj"},
 	{Name: "ace"},
