@@ -35,7 +35,7 @@ var Default = Limits{
 	Members:    20000,
 	Depth:      16,
 	Ratio:      250,
-	RatioFloor: 64 << 20, // an honest table of zeros swells 400 times, but not to this
+	RatioFloor: 64 << 20,  // an honest table of zeros swells 400 times, but not to this
 	Tries:      512 << 20, // forty tries on a 7z archive: about a second
 }
 

@@ -47,6 +47,7 @@ const (
 
 	// Containers.
 	ContainerEncrypted Kind = "container.encrypted"
+	ContainerDecrypted Kind = "container.decrypted"
 	ContainerUnopened  Kind = "container.unopened"
 	ContainerMethod    Kind = "container.method-unsupported"
 	ContainerBroken    Kind = "container.broken"
@@ -105,7 +106,8 @@ var Kinds = []Info{
 	{NameLong, "The name is longer than programs show or keep.", "名前が、ソフトの表示・保存できる長さを超えている。"},
 	{TypeMismatch, "The content is of another type than the name says.", "内容の種類が名前の示すものと違う。"},
 	{TypePolyglot, "The content is valid as several types at once.", "内容が同時に複数の種類として成り立つ。"},
-	{ContainerEncrypted, "A member, or the list of members, needs a password.", "中身または一覧がパスワードで守られている。"},
+	{ContainerEncrypted, "A member, a document, or the list of members needs a password that was not known; names that stand open are judged nevertheless.", "中身・文書・一覧のいずれかが、分からないパスワードで守られている(見える名前は判定に使う)。"},
+	{ContainerDecrypted, "A member that needs a password was opened with one and inspected (evidence: where the password came from, never the password).", "パスワードで守られた中身を開いて検査した(証拠はパスワードの出どころ。パスワード自体は残さない)。"},
 	{ContainerUnopened, "A known container that this version does not open.", "種類は分かるが、この版では開かない書庫。"},
 	{ContainerMethod, "A member is packed with a method that we do not unpack.", "展開できない圧縮方式の中身がある。"},
 	{ContainerBroken, "The container is cut or damaged.", "書庫が途中で切れているか壊れている。"},

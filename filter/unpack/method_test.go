@@ -141,7 +141,7 @@ func TestZipMethods(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.m.name, tt.m.data = "a", tt.plain
 			var got []byte
-			found := openZip(&entity.Entity{Path: "2", Body: zipOf(tt.m)}, budget.New(budget.Default), func(e *entity.Entity) {
+			found := unlockZip(&entity.Entity{Path: "2", Body: zipOf(tt.m)}, nil, budget.New(budget.Default), func(e *entity.Entity) {
 				got = slices.Clone(e.Body)
 			})
 			if string(got) != tt.plain || len(found) > 0 {

@@ -11,6 +11,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 )
 
 const (
@@ -51,13 +52,15 @@ type sevenZip struct {
 	*members
 	b    []byte // from the signature on
 	base int    // where it stands in the file
+	keys *key.Ring
+	lock szLock
 }
 
-// openSevenZip reads a 7z archive with a reader of our own: libraries believe
+// unlockSevenZip reads a 7z archive with a reader of our own: libraries believe
 // the header's counts and dictionaries, and an archive of 73 bytes makes them
 // ask for gigabytes.
-func openSevenZip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
-	s := &sevenZip{members: newMembers(e, bud, yield)}
+func unlockSevenZip(e *entity.Entity, keys *key.Ring, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
+	s := &sevenZip{members: newMembers(e, bud, yield), keys: keys}
 	if s.base = bytes.Index(e.Body, []byte(szMagic)); s.base < 0 || len(e.Body)-s.base < szHead {
 		s.note(finding.ContainerBroken, e.Path, "record", "7z header")
 		return s.found
@@ -70,7 +73,7 @@ func openSevenZip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entit
 	switch {
 	case errors.Is(err, errEncrypted):
 		e.Encrypted = true
-		s.note(finding.ContainerEncrypted, e.Path, "method", "aes", "names", "hidden")
+		s.encrypted(e.Path, s.lock.locked, "method", "aes", "names", "hidden")
 	case errors.Is(err, errMethod):
 		s.note(finding.ContainerMethod, e.Path, "record", "header")
 	case errors.Is(err, budget.ErrExceeded):
@@ -226,10 +229,13 @@ func (s *sevenZip) fill(e *entity.Entity, f szFile, out []byte, err error, folde
 	start := min(f.at, size)
 	e.Body = out[start:min(f.at+f.size, size)]
 	whole := int64(len(e.Body)) == f.size && (err == nil || f.at+f.size <= size)
+	if folder.locked() && !errors.Is(err, errEncrypted) {
+		s.decrypted(e, "aes", s.lock.key)
+	}
 	switch {
 	case errors.Is(err, errEncrypted):
 		e.Encrypted, e.Body = true, nil
-		s.note(finding.ContainerEncrypted, e.Path, "name", e.Name(), "method", "aes")
+		s.encrypted(e.Path, s.lock.locked, "name", e.Name(), "method", "aes")
 	case errors.Is(err, errMethod):
 		e.Unread, e.Body = true, nil
 		s.note(finding.ContainerMethod, e.Path, "method", folder.methods(), "name", e.Name())

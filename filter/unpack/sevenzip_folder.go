@@ -5,7 +5,7 @@ import (
 	"compress/bzip2"
 	"encoding/binary"
 	"encoding/hex"
-
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -76,13 +76,18 @@ func (s *sevenZip) unpack(f szFolderInfo) ([]byte, error) {
 	for _, c := range f.coders {
 		_, packs := szMethods[c.method]
 		_, filters := szFilters[c.method]
-		switch {
-		case c.method == szAES:
-			return nil, errEncrypted
-		case !packs && !filters && c.method != szCopy && c.method != szBCJ2:
+		if !packs && !filters && c.method != szCopy && c.method != szBCJ2 && c.method != szAES {
 			return nil, errMethod
 		}
 	}
+	if f.locked() {
+		return s.unlock(f)
+	}
+	return s.unpackOpen(f)
+}
+
+// unpackOpen is unpack without a password, or with the one being tried.
+func (s *sevenZip) unpackOpen(f szFolderInfo) ([]byte, error) {
 	last := f.last()
 	if last < 0 || last >= len(f.sizes) {
 		return nil, errSevenZip
@@ -111,6 +116,9 @@ func (s *sevenZip) output(f *szFolderInfo, out, depth int) ([]byte, error) {
 	var failed error
 	for i := range c.in {
 		b, err := s.input(f, in+i, depth)
+		if errors.Is(err, errUntried) {
+			return nil, err
+		}
 		if err != nil {
 			failed = err
 		}
@@ -151,6 +159,9 @@ func (s *sevenZip) code(c szCoder, inputs [][]byte, size int64) ([]byte, error) 
 		return nil, errMethod
 	}
 	in := inputs[0]
+	if c.method == szAES {
+		return s.decrypt(c, in, size)
+	}
 	if c.method == szCopy {
 		return s.lend(s.of.Path, in[:min(int64(len(in)), size)])
 	}

@@ -271,7 +271,7 @@ func TestCpio(t *testing.T) {
 
 func TestUnopened(t *testing.T) {
 	for _, f := range Formats {
-		if f.open != nil {
+		if f.Opens() {
 			continue
 		}
 		ok, found := Walk(&entity.Entity{Path: "2"}, []string{f.Name}, budget.New(budget.Small), func(*entity.Entity) {

@@ -4,17 +4,23 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 )
 
 // opener draws the members of one container. What it can count in members it
 // counts in bud, and it stops when bud says so.
 type opener func(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding
 
-// Format is one kind of container. Name is the one of package filetype.
+// unlocker is an opener that tries keys on what needs a password.
+type unlocker func(e *entity.Entity, keys *key.Ring, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding
+
+// Format is one kind of container. Name is the one of package filetype. It has
+// an opener, or an unlocker where its members may need a password.
 type Format struct {
-	Name string
-	is   string // the more general format, when both match
-	open opener
+	Name   string
+	is     string // the more general format, when both match
+	open   opener
+	unlock unlocker
 	// confined says that the decoder is a library's that believes what it
 	// reads: it runs only where the process can do no harm and may die.
 	confined bool
@@ -24,7 +30,7 @@ type Format struct {
 // named container.unopened: its decoder is missing or is too trusting to be
 // run yet.
 var Formats = []Format{
-	{Name: "zip", open: openZip},
+	{Name: "zip", unlock: unlockZip},
 	{Name: "lzh", open: openLZH},
 	{Name: "tar", open: openTar},
 	{Name: "gzip", open: openGzip},
@@ -43,8 +49,8 @@ var Formats = []Format{
 	{Name: "pkcs7-compressed", open: openCMS},
 	{Name: "ics", open: openICS},
 	{Name: "vcf", open: openICS},
-	{Name: "7z", open: openSevenZip},
-	{Name: "rar", open: openRAR},
+	{Name: "7z", unlock: unlockSevenZip},
+	{Name: "rar", open: openRAR, confined: true},
 	{Name: "cab", open: openCAB},
 	{Name: "arj"},
 	{Name: "ace"},

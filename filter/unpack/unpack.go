@@ -24,16 +24,23 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 )
 
 // Opens says whether members can be drawn out; else the format is only named.
-func (f Format) Opens() bool { return f.open != nil }
+func (f Format) Opens() bool { return f.open != nil || f.unlock != nil }
 
 // Walk opens e.Body as every container that types, names of package filetype,
 // say it may be, hands each member to yield and returns what was odd. A
 // member's Body is only lent: it may be a part of e.Body. opened is false when
 // no type is a container that is opened here.
 func Walk(e *entity.Entity, types []string, bud *budget.Budget, yield func(*entity.Entity)) (opened bool, findings []finding.Finding) {
+	return Unlock(e, types, nil, bud, yield)
+}
+
+// Unlock is Walk with passwords: what one of keys opens is yielded open, and
+// container.decrypted says where that key came from.
+func Unlock(e *entity.Entity, types []string, keys *key.Ring, bud *budget.Budget, yield func(*entity.Entity)) (opened bool, findings []finding.Finding) {
 	if bud.Enter(e.Path, e.Depth) != nil {
 		return false, nil
 	}
@@ -42,11 +49,15 @@ func Walk(e *entity.Entity, types []string, bud *budget.Budget, yield func(*enti
 		if !slices.Contains(types, f.Name) || f.is != "" && slices.Contains(types, f.is) {
 			continue
 		}
-		if f.open == nil || f.confined && !bud.Confined() {
+		if !f.Opens() || f.confined && !bud.Confined() {
 			findings = append(findings, finding.New(finding.ContainerUnopened, e.Path, "type", f.Name))
 			continue
 		}
 		opened = true
+		if f.unlock != nil {
+			findings = append(findings, f.unlock(e, keys, bud, w.take)...)
+			continue
+		}
 		findings = append(findings, f.open(e, bud, w.take)...)
 	}
 	return opened, findings

@@ -9,6 +9,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 )
 
 // zipReader walks one zip file by every record in it: all end records, all
@@ -26,7 +27,8 @@ type zipReader struct {
 	folded  map[string]bool
 	byName  map[string][]int // local headers by raw name, built when needed
 	inflate inflater         // for all members: its tables cost more than a small one
-	full    bool             // the budget has no room for one more member
+	keys    *key.Ring
+	full    bool // the budget has no room for one more member
 }
 
 // zipMember is what all headers say of one member.
@@ -44,9 +46,9 @@ type zipPart struct {
 	path string
 }
 
-func openZip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
+func unlockZip(e *entity.Entity, keys *key.Ring, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
 	z := &zipReader{
-		members: newMembers(e, bud, yield), body: e.Body,
+		members: newMembers(e, bud, yield), body: e.Body, keys: keys,
 		taken: map[int]bool{}, byLocal: map[int]*zipMember{}, folded: map[string]bool{},
 	}
 	var cut bool

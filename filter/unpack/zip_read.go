@@ -217,7 +217,8 @@ func (z *zipReader) readContent(m *zipMember, e *entity.Entity) {
 	first := z.decode(e.Path, claims[0])
 	end := claims[0].start + first.used
 	if lock := m.lock(); lock != "" && !(first.fits && len(first.body) > 0) {
-		z.settlePart(e.Path, m.at, z.yieldLocked(e, claims[0], lock))
+		z.free(first)
+		z.settlePart(e.Path, m.at, z.yieldLocked(m, e, claims, lock))
 		return
 	}
 	others := z.others(e.Path, claims, first)
@@ -296,17 +297,8 @@ func (z *zipReader) yieldReadings(e *entity.Entity, claims []zipClaim, first zip
 
 // judge states what the content proves wrong.
 func (z *zipReader) judge(m *zipMember, e *entity.Entity, c zipClaim, r zipResult) {
-	switch {
-	case r.err == errMethod:
-		z.note(finding.ContainerMethod, e.Path, "method", methodName(c.method), "name", e.Name())
+	if z.faulty(e, c, r) {
 		return
-	case errors.Is(r.err, budget.ErrExceeded):
-		return
-	case r.err != nil:
-		z.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
-		return
-	case !r.fits:
-		z.note(finding.ContainerChecksum, e.Path, "name", e.Name())
 	}
 	if !c.blind && (uint64(r.used) != c.packed || uint64(len(r.body)) != c.size) {
 		z.note(finding.ContainerConflict, e.Path, "in", "size",
@@ -315,6 +307,20 @@ func (z *zipReader) judge(m *zipMember, e *entity.Entity, c zipClaim, r zipResul
 	if m.main().has(flagEncrypted) && (m.local == nil || m.local.has(flagEncrypted)) {
 		z.note(finding.ContainerConflict, e.Path, "in", "encryption", "true", "none")
 	}
+}
+
+// faulty states what is wrong with the content; true when it ends early.
+func (z *zipReader) faulty(e *entity.Entity, c zipClaim, r zipResult) bool {
+	switch {
+	case r.err == errMethod:
+		z.note(finding.ContainerMethod, e.Path, "method", methodName(c.method), "name", e.Name())
+	case errors.Is(r.err, budget.ErrExceeded):
+	case r.err != nil:
+		z.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
+	case !r.fits:
+		z.note(finding.ContainerChecksum, e.Path, "name", e.Name())
+	}
+	return r.err != nil
 }
 
 // descriptor returns the length of the data descriptor at at, and states that
@@ -362,17 +368,4 @@ func (m *zipMember) lock() string {
 		}
 	}
 	return ""
-}
-
-// yieldLocked yields a member that needs a password and returns where its data
-// ends.
-func (z *zipReader) yieldLocked(e *entity.Entity, c zipClaim, lock string) int {
-	e.Encrypted, e.Dir = true, false
-	z.note(finding.ContainerEncrypted, e.Path, "name", e.Name(), "method", lock)
-	z.yield(e)
-	end := c.start + int(min(c.packed, uint64(max(len(z.body)-c.start, 0))))
-	if signed(z.body, end, sigDescriptor, 16) {
-		end += 16
-	}
-	return end
 }

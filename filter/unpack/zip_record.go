@@ -60,6 +60,8 @@ type zipRecord struct {
 	unicode      []byte // name of the Unicode path extra field
 	unicodeFits  bool   // its checksum is that of name
 	comment      uint32 // checksum in the Unicode comment extra field
+	time         uint16
+	aes          zipAES
 	fault        string // what is malformed, "" for nothing
 	cut          bool   // runs over the end of the file
 }
@@ -78,7 +80,7 @@ func signed(b []byte, at int, sig string, size int) bool {
 func readLocal(b []byte, at int) *zipRecord {
 	h := b[at:]
 	r := &zipRecord{
-		at: at, flags: u16(h[6:]), method: u16(h[8:]), crc: u32(h[14:]),
+		at: at, flags: u16(h[6:]), method: u16(h[8:]), time: u16(h[10:]), crc: u32(h[14:]),
 		packed: uint64(u32(h[18:])), size: uint64(u32(h[22:])),
 	}
 	r.end = at + localSize
@@ -92,7 +94,7 @@ func readLocal(b []byte, at int) *zipRecord {
 func readCentral(b []byte, at int) *zipRecord {
 	h := b[at:]
 	r := &zipRecord{
-		at: at, made: u16(h[4:]), flags: u16(h[8:]), method: u16(h[10:]), crc: u32(h[16:]),
+		at: at, made: u16(h[4:]), flags: u16(h[8:]), method: u16(h[10:]), time: u16(h[12:]), crc: u32(h[16:]),
 		packed: uint64(u32(h[20:])), size: uint64(u32(h[24:])),
 		attr: u32(h[38:]), offset: uint64(u32(h[42:])),
 	}
@@ -156,6 +158,7 @@ func (r *zipRecord) readField(id uint16, x []byte, central bool) {
 	case extraAES:
 		if len(x) >= 7 && r.method == methodAES {
 			r.flags |= flagEncrypted
+			r.aes = zipAES{version: u16(x), strength: x[4], method: u16(x[5:])}
 		}
 	}
 }
