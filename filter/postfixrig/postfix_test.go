@@ -126,6 +126,20 @@ func TestQueueShowsHeldMail(t *testing.T) {
 	}
 }
 
+// A later setting wins, and no program of Postfix has to warn of it: such
+// warnings can stop the whole instance.
+func TestLaterSettingWins(t *testing.T) {
+	p, _ := rig(t, Options{Extra: []string{"smtpd_banner = first", "smtpd_banner = $myhostname ESMTP second", "milter_command_timeout = 2s",
+		"milter_content_timeout = 2s", "milter_connect_timeout = 2s", "queue_run_delay = 3s", "maximal_backoff_time = 5s"}})
+	out, err := p.run(t.Context(), "postconf", "-h", "smtpd_banner")
+	if err != nil || string(out) != "$myhostname ESMTP second\n" {
+		t.Errorf("smtpd_banner = %q, %v, want the second", out, err)
+	}
+	if log := p.Log(); strings.Contains(log, "overriding") {
+		t.Errorf("Postfix warns:\n%s", log)
+	}
+}
+
 func TestMessageSizeLimit(t *testing.T) {
 	p, _ := rig(t, Options{MessageSizeLimit: 20000})
 	c := dial(t, p.SMTP())

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -203,7 +204,26 @@ func (p *Postfix) settings() (string, error) {
 			"smtpd_tls_loglevel = 1", "tls_random_source = dev:/dev/urandom")
 	}
 	lines = append(lines, p.opts.Extra...)
-	return strings.Join(lines, "\n") + "\n", nil
+	return strings.Join(lastOfEach(strings.Split(strings.Join(lines, "\n"), "\n")), "\n") + "\n", nil
+}
+
+// lastOfEach keeps of several settings of one name the last. Postfix does the
+// same, but each of its programs warns of every one as it starts: a dozen of
+// warnings fill the socket to postlogd, and when that program's own warnings
+// meet the full socket before it reads, the whole instance waits for ever.
+func lastOfEach(lines []string) []string {
+	seen := map[string]bool{}
+	var kept []string
+	for _, line := range slices.Backward(lines) {
+		name, _, _ := strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		if !seen[name] {
+			seen[name] = true
+			kept = append(kept, line)
+		}
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 func orDefault(n, usual int64) int64 {
