@@ -83,6 +83,11 @@ var opensMessage = map[string]bool{"from": true, "to": true, "subject": true, "d
 // take reads one line and says whether it ended the header.
 func (r *headerReader) take(line []byte, next int) (done bool) {
 	switch {
+	case len(line) == 0 && r.goesOn(next):
+		r.otherwise(next)
+		r.note("empty line within the header")
+		r.pos = next
+		return false
 	case len(line) == 0:
 		r.body(next)
 		return true
@@ -103,6 +108,22 @@ func (r *headerReader) take(line []byte, next int) (done bool) {
 	}
 	r.pos = next
 	return false
+}
+
+// goesOn says that fields of content follow the empty line before next, below
+// others: some readers take the header to end there, others at the next one. What
+// is a message or holds parts begins with fields by right.
+func (r *headerReader) goesOn(next int) bool {
+	line, _ := lineAt(r.raw, next, r.end)
+	if len(line) < 8 || !bytes.EqualFold(line[:8], []byte("content-")) || r.junk >= 0 {
+		return false
+	}
+	if _, ok := concealed(line); !ok {
+		return false
+	}
+	kind := mediaType(unfold(r.h.first("content-type")))
+	return len(r.h.fields) > 0 &&
+		!strings.HasPrefix(kind, "message/") && !strings.HasPrefix(kind, "multipart/") && kind != "text/rfc822-headers"
 }
 
 // continues says that a line without indent goes on with the field before it:

@@ -24,7 +24,13 @@ type leaf struct {
 // emit hands over a leaf that ends at end, in every reading of its bytes.
 func (w *walker) emit(l *leaf, end int) {
 	key := span{w.document, l.h.start, l.h.bodies[0], end}
-	if w.seen[key] || w.stopped {
+	if w.stopped {
+		return
+	}
+	if w.seen[key] {
+		if !l.quiet && w.pass.view != "" && strings.HasPrefix(mediaType(unfold(l.h.first("content-type")))+"text/", "text/") {
+			w.undeclaredParts(l, w.raw[min(l.h.bodies[0], end):end]) // its lines are others here
+		}
 		return
 	}
 	w.seen[key] = true
@@ -53,7 +59,7 @@ func (w *walker) emit(l *leaf, end int) {
 			w.delimited(l, one.Body, end)
 		}
 	}
-	if text && !l.quiet && w.pass.label == "" && e.MediaType != "text/rfc822-headers" {
+	if text && e.MediaType != "text/rfc822-headers" {
 		w.undeclaredParts(l, w.raw[min(l.h.bodies[0], end):end])
 	}
 }
@@ -62,8 +68,13 @@ func (w *walker) emit(l *leaf, end int) {
 // though no header says so: programs that go by the body see parts there.
 func (w *walker) undeclaredParts(l *leaf, text []byte) {
 	boundary, found := guessBoundary(text)
-	if !found || w.knownIs[boundary] || !w.unwrapping(l.path) {
+	key := undeclared{span{w.document, l.h.start, l.h.bodies[0], 0}, boundary}
+	if !found || w.knownIs[boundary] || w.undeclaredSeen[key] || !w.unwrapping(l.path) {
 		return // one that is declared is read in a pass of its own
+	}
+	w.undeclaredSeen[key] = true
+	if len(w.known) <= mostSought {
+		w.known = append(w.known, boundary)
 	}
 	w.note(finding.MimeUndeclared, l.path, "multipart in a leaf")
 	w.within(&level{h: l.h, at: &numbering{path: l.path + "."}, path: l.path, boundaries: []string{boundary}}, text, "undeclared-multipart")
@@ -294,10 +305,6 @@ func (w *walker) inline(text *entity.Entity) {
 // Inline gives the files that stand encoded within text: uuencode, yEnc, BinHex,
 // and the whole where its name says base64. It ends when give says so.
 func Inline(text *entity.Entity, give func(*entity.Entity) bool) (found []finding.Finding) {
-	const head = 512
-	if bytes.IndexByte(text.Body[:min(len(text.Body), head)], 0) >= 0 {
-		return nil
-	}
 	n := 0
 	hand := func(f inlineFile) bool {
 		n++

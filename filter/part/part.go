@@ -32,7 +32,7 @@ type Message struct {
 // odd. Bodies handed to yield are decoded (transfer encoding undone, charset NOT
 // converted); they are gone when yield returns.
 func Walk(raw []byte, base string, depth int, bud *budget.Budget, yield func(*entity.Entity)) Message {
-	s := &sink{base: base, depth: depth, bud: bud, yield: yield, seen: map[span]bool{}, noted: map[string]bool{}}
+	s := &sink{base: base, depth: depth, bud: bud, yield: yield, seen: map[span]bool{}, noted: map[string]bool{}, undeclaredSeen: map[undeclared]bool{}}
 	if text, wide := narrow(raw); wide {
 		raw = text
 		s.note(finding.MimeMalformed, base, "UTF-16 throughout")

@@ -45,8 +45,10 @@ func qpLine(dst, line []byte, ended bool) (out []byte, soft bool) {
 			continue
 		}
 		if rest := bytes.TrimLeft(line, " \t"); rest[0] == '\r' {
-			line = rest[1:] // a soft break before a bare CR
-			continue
+			if line = rest[1:]; len(line) == 0 {
+				return dst, true // the line ends in CR CR LF
+			}
+			continue // a soft break before a bare CR
 		}
 		dst = append(dst, '=')
 	}

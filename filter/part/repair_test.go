@@ -115,7 +115,12 @@ func TestSloppyUUEncoding(t *testing.T) {
 		{"two blanks", "begin 644  a.exe\n" + data, program},
 		{"blanks at the end lost", trimmed, "\x01\x35\x68" + strings.Repeat("\x00", 20)},
 		{"prose", "begin 644 boxes of paper\nwere delivered\n", ""},
-		{"prose with a long number", "begin 12345678 items\n" + data, ""},
+		{"a mode of eight digits", "begin 12345678 items\n" + data, program},
+		{"prose with a long number", "begin 12345678 items\nWere delivered.\nend\n", ""},
+		{"no mode and no name", "begin\n" + data, program},
+		{"a program listing", "begin\n  x := 1;\nend\n", ""},
+		{"NUL before it", "\x00\nbegin 644 a.exe\n" + data, program},
+		{"a blank before it", " begin 644 a.exe\n" + data, program},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func uuFile(text []byte) (f inlineFile, used int) {
 	sure := octal(words[1]) && words[2] != ""
 	ended := false
 	switch {
-	case words[0] == "begin" && strings.Trim(words[1], "01234567") == "":
+	case words[0] == "begin":
 		f.body, used, ended = uuLines(text[next:])
 	case words[0] == "begin-base64" && sure:
 		f.body, used = uuBase64(text[next:])
@@ -135,7 +135,7 @@ func uuLines(text []byte) (out []byte, used int, ended bool) {
 		if string(bytes.TrimSpace(line)) == "end" && len(out) > 0 {
 			return out, next, true
 		}
-		n, ok := uuLength(line)
+		n, ok := uuLength(line, len(out) > 0)
 		if !ok {
 			break
 		}
@@ -151,8 +151,10 @@ func uuLines(text []byte) (out []byte, used int, ended bool) {
 }
 
 // uuLength reads a line's length character and says whether the line can be
-// what it states. Blanks at the end may have been lost, a sum may follow.
-func uuLength(line []byte) (n int, ok bool) {
+// what it states. Blanks at the end may have been lost, a sum may follow. A line
+// that is long enough may hold any byte, and go on within a file: decoders mask
+// what they read and stop at the length.
+func uuLength(line []byte, within bool) (n int, ok bool) {
 	if len(line) == 0 {
 		return 0, true
 	}
@@ -164,6 +166,9 @@ func uuLength(line []byte) (n int, ok bool) {
 	have := len(line) - 1
 	if n == 0 {
 		return 0, have <= 1
+	}
+	if have == want || within && have > want {
+		return n, true
 	}
 	if have > want+2 {
 		return 0, false

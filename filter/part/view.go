@@ -19,7 +19,7 @@ type view struct {
 
 // pass is one way to read the structure of a view.
 type pass struct {
-	label string
+	label, view string
 	// choice picks among the layouts of each part that has several.
 	choice int
 	// union splits at every boundary that a part may have.

@@ -15,6 +15,12 @@ import (
 // known: the same bytes under another header are another part.
 type span struct{ document, header, start, end int }
 
+// undeclared is a multipart that was found in a leaf.
+type undeclared struct {
+	leaf     span
+	boundary string
+}
+
 // sink gathers what all passes over one message find.
 type sink struct {
 	base  string
@@ -38,6 +44,8 @@ type sink struct {
 	// known are the boundaries met so far, in their order.
 	known   []string
 	knownIs map[string]bool
+
+	undeclaredSeen map[undeclared]bool
 }
 
 // mostNotes bounds the findings of one message; each kind is noted in any case.
@@ -76,7 +84,7 @@ type region struct {
 
 // pass reads the whole message in one way and returns its header.
 func (s *sink) pass(v view, p pass) header {
-	p.label = join(v.label, p.label)
+	p.label, p.view = join(v.label, p.label), v.label
 	w := &walker{sink: s, pass: p, raw: v.raw, document: v.document}
 	h := readHeader(v.raw, 0, len(v.raw), func([]byte) bool { return false })
 	if !s.enter() {
@@ -353,8 +361,24 @@ func (w *walker) outside(l *level, where string, start, end int) {
 		w.note(finding.MimeUndeclared, l.path, "part in the "+where)
 		out.h = readHeader(w.raw, end-len(text), end, func([]byte) bool { return false })
 		out.quiet = false
+		w.nestedOutside(out, end)
 	}
 	w.emit(out, end)
+}
+
+// nestedOutside reads a multipart that stands outside the delimiters.
+func (w *walker) nestedOutside(out *leaf, end int) {
+	body := w.raw[min(out.h.bodies[0], end):end]
+	var used []string
+	for _, b := range boundaries(&out.h) {
+		if b != "" && delimits(b, body) == wholly {
+			used = append(used, b)
+		}
+	}
+	if len(used) > 0 && w.unwrapping(out.path) {
+		w.know(used)
+		w.within(&level{h: out.h, at: &numbering{path: out.path + "."}, path: out.path, boundaries: used}, body, join(w.pass.label, out.reading))
+	}
 }
 
 // oddities states what was repaired in a header.
