@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"sekisho/filter/auth"
@@ -73,8 +74,12 @@ func (j *Judge) check(ctx context.Context, m *mail.Message) (r auth.Results) {
 	}()
 	h := part.ReadHeader(m.Raw)
 	q := auth.Query{ClientIP: m.Client.Addr, Helo: m.Client.Helo, MailFrom: m.Envelope.MailFrom, Raw: m.Raw, FromFields: h.FromFields}
-	for _, a := range h.From {
-		q.Authors = append(q.Authors, a.Domain)
+	// Every author that some mail program may show is judged: which one the
+	// reader sees, his program decides.
+	for _, a := range slices.Concat(h.From, h.FromOther) {
+		if a.Domain != "" {
+			q.Authors = append(q.Authors, a.Domain)
+		}
 	}
 	return j.Auth.Check(ctx, q)
 }

@@ -38,7 +38,8 @@ func authorDomains(q Query, head header) (domains []string, refused string) {
 	for _, author := range q.Authors {
 		name, ok := domainName(trimDot(author))
 		if !ok {
-			return nil, "an author domain is not a domain name"
+			refused = "an author domain is not a domain name"
+			continue
 		}
 		if !seen[name] {
 			domains = append(domains, name)
@@ -47,7 +48,10 @@ func authorDomains(q Query, head header) (domains []string, refused string) {
 			return nil, "more than 5 author domains"
 		}
 	}
-	return domains, ""
+	if len(domains) > 0 {
+		refused = "" // another reading of the field has no domain; those that have one are judged
+	}
+	return domains, refused
 }
 
 // policies asks for the policy of each author domain.

@@ -131,6 +131,7 @@ func TestDMARCAuthors(t *testing.T) {
 		{"From without an address", nil, 1, auth.PermError, "no author domain in From"},
 		{"From with a hostile domain", []string{"a.jp\r\nX: y"}, 1, auth.PermError, "an author domain is not a domain name"},
 		{"a comment in the domain (CVE-2020-12272)", []string{"a.jp(.evil.com"}, 1, auth.PermError, "an author domain is not a domain name"},
+		{"a hostile domain beside one with a policy", []string{"q.jp(.evil.com", "q.jp"}, 1, auth.Fail, ""},
 		{"ten thousand authors", many, 1, auth.PermError, "more than 5 author domains"},
 		{"two authors of one house", []string{"a.jp", "A.jp"}, 1, auth.Pass, ""},
 		{"two houses: the strictest", []string{"a.jp", "none.jp", "q.jp"}, 1, auth.Fail, "several author domains: the strictest"},

@@ -1,6 +1,72 @@
 package display
 
-import "unicode"
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Imitates says that a reader takes host for one of domain though it is not:
+// written in look-alike characters, with a hyphen more, less or for a dot, or
+// with domain in front of the true one. Both are in lower case. Names that
+// differ in a letter a reader can see are not named: they may be honest.
+func Imitates(host, domain string) bool {
+	host, domain = strings.Trim(host, "."), strings.Trim(domain, ".")
+	if host == "" || domain == "" || host == domain || strings.HasSuffix(host, "."+domain) || strings.HasSuffix(domain, "."+host) {
+		return false
+	}
+	seen, own := skeleton(unicodeHost(host)), skeleton(unicodeHost(domain))
+	if strings.HasPrefix(seen, own+".") || strings.Contains(seen, "."+own+".") {
+		return true // the true domain stands behind
+	}
+	flat := strings.ReplaceAll(own, ".", "")
+	for n := range strings.Count(own, ".") + 2 {
+		if strings.ReplaceAll(lastLabels(seen, n+1), ".", "") == flat {
+			return true
+		}
+	}
+	for label := range strings.SplitSeq(seen, ".") {
+		if label == flat {
+			return true
+		}
+	}
+	return false
+}
+
+// unicodeHost returns a host as mail programs show it.
+func unicodeHost(host string) string {
+	if u, err := idna.Punycode.ToUnicode(host); err == nil {
+		return u
+	}
+	return host
+}
+
+// lastLabels returns the last n labels of host, all of it where it has no more.
+func lastLabels(host string, n int) string {
+	at := len(host)
+	for ; n > 0 && at > 0; n-- {
+		at = strings.LastIndexByte(host[:at], '.')
+	}
+	return host[at+1:]
+}
+
+// skeleton returns the letters that a reader takes a host for (UTS #39 §4, with
+// the digits and pairs that pass for a letter in a small font).
+func skeleton(host string) string {
+	host = norm.NFKD.String(Visible(strings.ToLower(host)))
+	host = strings.Map(func(r rune) rune {
+		if r == '-' || r == '\u30fb' || unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return Likeness(r)
+	}, host)
+	return alike.Replace(host)
+}
+
+// alike are the ASCII characters that pass for others.
+var alike = strings.NewReplacer("0", "o", "1", "l", "rn", "m", "vv", "w", "。", ".")
 
 // Likeness returns the small ASCII letter that r is or looks like, else r in
 // lower case.

@@ -25,6 +25,11 @@ const (
 	FromMissing   Kind = "header.from-missing"
 	FromMultiple  Kind = "header.from-multiple"
 	FromDeceptive Kind = "header.from-deceptive"
+	FromAmbiguous Kind = "header.from-ambiguous"
+
+	// Who is answered, and who is shown as the sender.
+	ReplyDeceptive  Kind = "header.reply-deceptive"
+	SenderDeceptive Kind = "header.sender-deceptive"
 
 	// Names and their disguises (UAX #9, UTS #39).
 	NameReordered       Kind = "name.reordered"
@@ -91,6 +96,9 @@ var Kinds = []Info{
 	{FromMissing, "There is no From field, or it holds no address.", "From 欄がない、またはアドレスがない。"},
 	{FromMultiple, "There are several From fields, or several addresses in one.", "From 欄が複数ある、または一つの欄に複数のアドレスがある。"},
 	{FromDeceptive, "The display name of From shows an address that is not the author's.", "From の表示名が、実際と違うアドレスを見せている。"},
+	{FromAmbiguous, "Mail programs read different authors out of the From field (evidence: the usual addresses and the others).", "From 欄の読み方によって差出人が変わる(証拠: 通常の読みとほかの読み)。"},
+	{ReplyDeceptive, "The display name of Reply-To shows an address that answers do not go to.", "Reply-To の表示名が、実際の返信先と違うアドレスを見せている。"},
+	{SenderDeceptive, "The display name of Sender shows an address that is not the sender's.", "Sender の表示名が、実際と違うアドレスを見せている。"},
 	{NameReordered, "Bidirectional controls change the order in which the name is shown.", "双方向制御文字(RLO など)で名前の表示順が変わる。"},
 	{NameInvisible, "Invisible characters stand in or near the extension.", "拡張子の中や近くに見えない文字がある。"},
 	{NamePadded, "Blanks push the extension out of sight.", "空白で拡張子を見えない所へ押し出している。"},

@@ -10,6 +10,7 @@ import (
 	"sekisho/filter/filename"
 	"sekisho/filter/filetype"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 	"sekisho/filter/link"
 	"sekisho/filter/part"
 	"sekisho/filter/report"
@@ -42,57 +43,6 @@ func polyglot(e *entity.Entity, types []string) []finding.Finding {
 	return []finding.Finding{finding.New(finding.TypePolyglot, e.Path, "name", e.Name(), "types", strings.Join(types, " "))}
 }
 
-// authorship looks at the From that the reader sees (RFC 5322 §3.6.2: exactly
-// one field; several mailboxes only with a Sender).
-func authorship(at string, h part.Header) []finding.Finding {
-	var fs []finding.Finding
-	switch {
-	case h.FromFields == 0 || len(h.From) == 0:
-		fs = append(fs, finding.New(finding.FromMissing, at))
-	case h.FromFields > 1 || len(h.From) > 1:
-		fs = append(fs, finding.New(finding.FromMultiple, at, "addresses", addresses(h.From)))
-	}
-	for _, a := range h.From {
-		if shown := addressIn(a.Name); shown != "" && !strings.EqualFold(domain(shown), a.Domain) {
-			fs = append(fs, finding.New(finding.FromDeceptive, at, "shown", a.Name, "true", a.Addr, "form", form(a.Name, shown)))
-		}
-	}
-	return fs
-}
-
-// form tells the address of a list's or a service's member, which both write
-// before the word "via" and their own name, from any other.
-func form(name, shown string) string {
-	_, behind, _ := strings.Cut(strings.ReplaceAll(name, "＠", "@"), shown)
-	if strings.HasPrefix(strings.TrimLeft(behind, "'\")>"), " via ") {
-		return "via"
-	}
-	return "plain"
-}
-
-func addresses(list []part.Address) string {
-	var out []string
-	for _, a := range list {
-		out = append(out, a.Addr)
-	}
-	return strings.Join(out, " ")
-}
-
-// addressIn finds the first mail address within a display name.
-func addressIn(name string) string {
-	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune(" \t\"'<>()[],;:「」（）〈〉＜＞\u3000", r) }) {
-		local, dom, ok := strings.Cut(strings.ReplaceAll(word, "＠", "@"), "@")
-		if ok && local != "" && strings.Contains(strings.Trim(dom, "."), ".") {
-			return local + "@" + dom
-		}
-	}
-	return ""
-}
-
-func domain(addr string) string {
-	return strings.TrimSuffix(addr[strings.LastIndexByte(addr, '@')+1:], ".")
-}
-
 // links reads HTML and text parts; members of archives are read too, since a
 // mailed HTML file often comes packed.
 func (w *walk) links(e *entity.Entity, types []string) {
@@ -106,7 +56,9 @@ func (w *walk) links(e *entity.Entity, types []string) {
 		if html {
 			read = link.HTML
 		}
-		found, fs := read(e.Path, text(e))
+		shown := text(e)
+		w.heard.add(said{shown, key.Body, html})
+		found, fs := read(e.Path, shown)
 		w.state(fs...)
 		for _, l := range found {
 			if len(w.rep.Links) < report.MaxLinks {
@@ -130,8 +82,12 @@ func text(e *entity.Entity) string {
 
 // header copies what the reader sees into the Report.
 func header(h part.Header) report.Header {
-	return report.Header{Subject: h.Subject, MessageID: h.MessageID, Date: h.Date, FromFields: h.FromFields,
+	out := report.Header{Subject: h.Subject, MessageID: h.MessageID, Date: h.Date, FromFields: h.FromFields,
 		From: mailboxes(h.From), ReplyTo: mailboxes(h.ReplyTo), Sender: mailboxes(h.Sender), To: mailboxes(h.To)}
+	if len(h.FromOther) > 0 {
+		out.FromOther = mailboxes(h.FromOther)
+	}
+	return out
 }
 
 func mailboxes(list []part.Address) []report.Address {

@@ -168,16 +168,19 @@ func (r *headerReader) field(name string, value, line []byte) {
 	r.h.fields = append(r.h.fields, field{name, value})
 }
 
-// colonBelow finds a content field whose colon stands in the fold below it.
+// colonBelow finds a field that matters whose colon stands in the fold below it.
 func (r *headerReader) colonBelow(line []byte) {
 	last, _ := lineAt(r.raw, r.junk, r.pos)
 	below := bytes.TrimLeft(line, " \t")
 	if len(below) == 0 || below[0] != ':' {
 		return
 	}
-	if f, ok := concealed(slices.Concat(bytes.TrimRight(last, " \t\r"), below)); ok {
-		r.h.fields = append(r.h.fields, f)
-		r.note("colon in the line below the field's name")
+	whole := slices.Concat(bytes.TrimRight(last, " \t\r"), below)
+	for _, find := range concealments {
+		if f, ok := find(whole); ok {
+			r.h.fields = append(r.h.fields, f)
+			r.note("colon in the line below the field's name")
+		}
 	}
 }
 
@@ -228,14 +231,19 @@ func (r *headerReader) unreadable(line []byte) (done bool) {
 	return false
 }
 
-// hidden keeps a content field that lost its colon or stands where a fold
+// hidden keeps a field that lost its colon or stands where a fold
 // would: what repairs the header sees it.
 func (r *headerReader) hidden(line []byte) {
-	if f, ok := concealed(line); ok {
-		r.h.fields = append(r.h.fields, f)
-		r.note("field hidden in a line that is none")
+	for _, find := range concealments {
+		if f, ok := find(line); ok {
+			r.h.fields = append(r.h.fields, f)
+			r.note("field hidden in a line that is none")
+		}
 	}
 }
+
+// concealments find the fields that matter in lines that are no fields.
+var concealments = []func([]byte) (field, bool){concealed, concealedFrom}
 
 // body states where the body begins when the header ended in due form.
 func (r *headerReader) body(at int) {

@@ -9,6 +9,9 @@ type Header struct {
 	Subject, MessageID, Date string
 	From, ReplyTo, Sender    []Address
 	To                       []Address
+	// FromOther are further authors that some program reads out of the From
+	// fields, or in their place where they name none; empty in honest mail.
+	FromOther []Address
 	// FromFields is the number of From fields; 1 in any honest message.
 	FromFields int
 }
@@ -37,11 +40,13 @@ func ReadHeader(raw []byte) Header {
 }
 
 func summary(h *header) Header {
+	from := addresses(h.all("from"))
 	return Header{
 		Subject:    shownText(h.first("subject")),
 		MessageID:  shownText(h.first("message-id")),
 		Date:       shownText(h.first("date")),
-		From:       addresses(h.all("from")),
+		From:       from,
+		FromOther:  otherAuthors(h, from),
 		ReplyTo:    addresses(h.all("reply-to")),
 		Sender:     addresses(h.all("sender")),
 		To:         addresses(h.all("to")),
@@ -62,11 +67,21 @@ func addresses(values [][]byte) []Address {
 // addressReader parts an address list at its commas, quotes and comments
 // respected. It is lenient: what a reader would see is what counts.
 type addressReader struct {
+	splitting
 	s       string
 	out     []Address
 	words   strings.Builder // text outside brackets and comments
 	comment strings.Builder
 	angles  []string
+	group   string
+	behind  strings.Builder // text after a bracketed address
+	open    bool            // a quote or comment has no end
+}
+
+// splitting says in which other way than most a program splits a list.
+type splitting struct {
+	flat    bool // quotes and parentheses are characters like any other
+	escapes bool // a backslash takes the next character's meaning anywhere
 }
 
 func (r *addressReader) read(most int) {
@@ -78,12 +93,12 @@ func (r *addressReader) read(most int) {
 
 // step takes one token at i and returns where the next begins.
 func (r *addressReader) step(i int) int {
-	switch c := r.s[i]; c {
-	case '"':
+	switch c := r.s[i]; {
+	case c == '"' && !r.flat:
 		return r.quoted(i + 1)
-	case '(':
+	case c == '(' && !r.flat:
 		return r.parenthesis(i + 1)
-	case '<':
+	case c == '<':
 		end := strings.IndexAny(r.s[i+1:], "<>")
 		if end < 0 {
 			end = len(r.s) - i - 1
@@ -96,13 +111,20 @@ func (r *addressReader) step(i int) int {
 			i++
 		}
 		return i
-	case ',', ';':
+	case c == ',' || c == ';':
 		r.end()
-	case ':':
-		r.words.Reset() // a group's name (RFC 5322 §3.4)
-	case '\\':
+	case c == ':':
+		r.group = r.words.String() // RFC 5322 §3.4
+		r.words.Reset()
+	case c == '\\' && r.escapes && i+1 < len(r.s):
+		r.words.WriteByte(r.s[i+1])
+		return i + 2
+	case c == '\\':
 	default:
 		r.words.WriteByte(c)
+		if len(r.angles) > 0 {
+			r.behind.WriteByte(c)
+		}
 	}
 	return i + 1
 }
@@ -114,6 +136,7 @@ func (r *addressReader) quoted(i int) int {
 		}
 		r.words.WriteByte(r.s[i])
 	}
+	r.open = r.open || i >= len(r.s)
 	return i + 1
 }
 
@@ -130,6 +153,7 @@ func (r *addressReader) parenthesis(i int) int {
 		}
 		r.comment.WriteByte(r.s[i])
 	}
+	r.open = true
 	return i
 }
 
@@ -138,6 +162,7 @@ func (r *addressReader) end() {
 	name := strings.TrimSpace(r.words.String())
 	comment := strings.TrimSpace(r.comment.String())
 	angles := r.angles
+	r.behind.WriteByte(' ')
 	r.words.Reset()
 	r.comment.Reset()
 	r.angles = nil
@@ -147,19 +172,30 @@ func (r *addressReader) end() {
 		}
 		return
 	}
-	if name == "" {
-		name = comment
-	}
 	for _, a := range angles {
-		r.add(name, a)
+		r.add(r.shown(name, comment), a)
 	}
+}
+
+// shown is the display name: the phrase with its comment, or what stands in its
+// place.
+func (r *addressReader) shown(name, comment string) string {
+	switch {
+	case name != "" && comment != "":
+		return name + " (" + comment + ")"
+	case name == "" && comment == "" && strings.Contains(r.group, "@"):
+		return strings.TrimSpace(r.group)
+	}
+	return name + comment
 }
 
 func (r *addressReader) add(name, addr string) {
 	shown, _, _ := decodeWords(name)
 	addr, _, _ = decodeWords(strings.TrimSpace(addr))
+	addr = strings.Trim(addr, "<> ")
 	if i := strings.LastIndexByte(addr, ':'); strings.HasPrefix(addr, "@") && i > 0 {
-		addr = addr[i+1:] // an obsolete route (RFC 5322 §4.4)
+		r.behind.WriteString(addr[:i])
+		addr = addr[i+1:] // behind an obsolete route (RFC 5322 §4.4)
 	}
 	domain := ""
 	if i := strings.LastIndexByte(addr, '@'); i >= 0 {

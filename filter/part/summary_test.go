@@ -28,10 +28,10 @@ func TestHeader(t *testing.T) {
 		{"two From fields", "From: a@x.jp\nFrom: b@y.jp\n\n", Header{FromFields: 2, From: []Address{{"", "a@x.jp", "x.jp"}, {"", "b@y.jp", "y.jp"}}}},
 		{"two addresses in brackets", "From: <a@x.jp> <b@y.jp>\n\n", Header{FromFields: 1, From: []Address{{"", "a@x.jp", "x.jp"}, {"", "b@y.jp", "y.jp"}}}},
 		{"an address for a name", "From: \"a@x.jp\" <b@y.jp>\n\n", Header{FromFields: 1, From: []Address{{"a@x.jp", "b@y.jp", "y.jp"}}}},
-		{"two signs", "From: <\"x@a.jp\"@b.jp>\n\n", Header{FromFields: 1, From: []Address{{"", "\"x@a.jp\"@b.jp", "b.jp"}}}},
-		{"a route", "From: <@a.jp,@b.jp:c@d.jp>\n\n", Header{FromFields: 1, From: []Address{{"", "c@d.jp", "d.jp"}}}},
+		{"two signs", "From: <\"x@a.jp\"@b.jp>\n\n", Header{FromFields: 1, From: []Address{{"", "\"x@a.jp\"@b.jp", "b.jp"}}, FromOther: []Address{{"", "x@a.jp", "a.jp"}}}},
+		{"a route", "From: <@a.jp,@b.jp:c@d.jp>\n\n", Header{FromFields: 1, From: []Address{{"", "c@d.jp", "d.jp"}}, FromOther: []Address{{"", "@a.jp", "a.jp"}, {"", "@b.jp", "b.jp"}}}},
 		{"a group", "To: undisclosed-recipients:;\nFrom: a@x.jp\n\n", Header{FromFields: 1, From: []Address{{"", "a@x.jp", "x.jp"}}}},
-		{"sender and reply", "Sender: s@x.jp\nReply-To: r@y.jp\n\n", Header{Sender: []Address{{"", "s@x.jp", "x.jp"}}, ReplyTo: []Address{{"", "r@y.jp", "y.jp"}}}},
+		{"sender and reply", "From: a@x.jp\nSender: s@x.jp\nReply-To: r@y.jp\n\n", Header{FromFields: 1, From: []Address{{"", "a@x.jp", "x.jp"}}, Sender: []Address{{"", "s@x.jp", "x.jp"}}, ReplyTo: []Address{{"", "r@y.jp", "y.jp"}}}},
 		{"no header", "\nhello", Header{}},
 		{"a name without an address", "From: Taro\n\n", Header{FromFields: 1, From: []Address{{"", "Taro", ""}}}},
 	}

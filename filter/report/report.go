@@ -32,6 +32,10 @@ type Report struct {
 	// Incomplete says that some bytes were not read to their end: a limit, a
 	// failure, an encrypted, damaged or unopened container.
 	Incomplete bool `json:"incomplete"`
+	// Passwords are what may be passwords for something that came in another
+	// message: for the gate only, where it asked for them. They stand in no log
+	// and no scan.
+	Passwords []string `json:"passwords,omitempty"`
 }
 
 // Header is what the message header says to its reader, decoded.
@@ -43,6 +47,9 @@ type Header struct {
 	ReplyTo   []Address `json:"reply_to"`
 	Sender    []Address `json:"sender"`
 	To        []Address `json:"to"`
+	// FromOther are further authors that some program reads out of From, or
+	// in its place where it names none.
+	FromOther []Address `json:"from_other,omitempty"`
 	// FromFields is the number of From fields; 1 in any honest message.
 	FromFields int `json:"from_fields"`
 }

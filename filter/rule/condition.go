@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -13,6 +14,8 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 	yaml "go.yaml.in/yaml/v4"
+
+	"sekisho/filter/display"
 )
 
 // scope is what a condition can name: the facts and `lists`.
@@ -40,9 +43,26 @@ func options() []expr.Option {
 	for _, name := range builtins {
 		out = append(out, expr.EnableBuiltin(name))
 	}
-	return append(out, expr.Function("within", callWithin,
-		new(func(string, []string) bool), new(func(string, map[string]bool) bool)))
+	return append(out,
+		expr.Function("within", callWithin, new(func(string, []string) bool), new(func(string, map[string]bool) bool)),
+		expr.Function("imitates", callImitates, new(func(string, []string) bool)))
 }
+
+// callImitates says for conditions that a reader takes a domain for one of a
+// list, though it is none of them.
+func callImitates(args ...any) (any, error) {
+	domain, isText := args[0].(string)
+	list, isList := args[1].([]string)
+	if !isText || !isList {
+		return nil, fmt.Errorf("imitates: %T, %T are no text and list", args[0], args[1])
+	}
+	domain = strings.ToLower(domain)
+	imitates := func(own string) bool { return display.Imitates(domain, own) }
+	return !slices.ContainsFunc(list, func(own string) bool { return inDomain(domain, own) }) && slices.ContainsFunc(list, imitates), nil
+}
+
+// inDomain says that host is domain or stands below it.
+func inDomain(host, domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }
 
 // callWithin is within for conditions: over a list, or over a few words.
 func callWithin(args ...any) (any, error) {
@@ -114,7 +134,7 @@ func factHint(message string) string {
 
 var factNames = append([]string{
 	"kind", "size", "incomplete", "header", "entities", "findings", "links",
-	"client", "envelope", "auth", "inside", "own_domains", "lists", "within",
+	"client", "envelope", "auth", "inside", "own_domains", "lists", "within", "imitates",
 }, builtins...)
 
 // pathPrograms turns each deciding any(LIST, P) into filter(LIST, P).

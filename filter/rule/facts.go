@@ -49,6 +49,8 @@ type Header struct {
 	ReplyTo   []Address `expr:"reply_to" yaml:"reply_to"`
 	Sender    []Address `expr:"sender" yaml:"sender"`
 	To        []Address `expr:"to" yaml:"to"`
+	// FromOther are further authors that some program reads out of From.
+	FromOther []Address `expr:"from_other" yaml:"from_other"`
 	// FromFields is the number of From fields.
 	FromFields int `expr:"from_fields" yaml:"from_fields"`
 }
@@ -208,6 +210,7 @@ func newHeader(h report.Header) Header {
 		ReplyTo:    convert(h.ReplyTo, maxPeople, newAddress),
 		Sender:     convert(h.Sender, maxPeople, newAddress),
 		To:         convert(h.To, maxPeople, newAddress),
+		FromOther:  convert(h.FromOther, maxPeople, newAddress),
 		FromFields: h.FromFields,
 	}
 }

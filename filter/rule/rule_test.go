@@ -87,6 +87,8 @@ func TestConditions(t *testing.T) {
 		{"list in a condition", "when: |\n    any(entities, any(.exts, # in lists.program))", nil, []string{"a.zip/b.exe"}, true},
 		{"within a list", "when: within(auth.author, lists.program)", nil, nil, true},
 		{"within our own domains", "when: within(auth.author, own_domains)", func(f *Facts) { f.OwnDomains = []string{"exe"} }, nil, true},
+		{"imitates our own domain", "when: imitates('exarnple.jp', own_domains)", func(f *Facts) { f.OwnDomains = []string{"a.jp", "example.jp"} }, nil, true},
+		{"one of ours imitates none of ours", "when: imitates('examp1e.jp', own_domains)", func(f *Facts) { f.OwnDomains = []string{"examp1e.jp", "example.jp"} }, nil, false},
 		{"within no domains", "when: within(auth.author, own_domains)", nil, nil, false},
 	}
 	for _, tt := range tests {
