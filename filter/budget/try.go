@@ -29,6 +29,11 @@ func (b *Budget) Mark() Mark { return Mark{b.bytes, b.members, len(b.reached)} }
 // time ran out stays true.
 func (b *Budget) Undo(m Mark) {
 	b.tries += max(b.bytes-m.bytes, 0)
+	b.Rewind(m)
+}
+
+// Rewind is Undo without a charge: the same message is read once more.
+func (b *Budget) Rewind(m Mark) {
 	b.bytes, b.members = m.bytes, m.members
 	kept := b.reached[:m.reached]
 	for _, r := range b.reached[m.reached:] {

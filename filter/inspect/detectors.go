@@ -56,9 +56,7 @@ func (w *walk) links(e *entity.Entity, types []string) {
 		if html {
 			read = link.HTML
 		}
-		shown := text(e)
-		w.heard.add(said{shown, key.Body, html})
-		found, fs := read(e.Path, shown)
+		found, fs := read(e.Path, w.hear(e, html))
 		w.state(fs...)
 		for _, l := range found {
 			if len(w.rep.Links) < report.MaxLinks {
@@ -66,18 +64,6 @@ func (w *walk) links(e *entity.Entity, types []string) {
 			}
 		}
 	})
-}
-
-// text converts a body to UTF-8 by its declared charset, or by a guess where
-// that is missing, unknown or wrong.
-func text(e *entity.Entity) string {
-	if e.Charset != "" {
-		if s, ok := charset.Decode(e.Body, e.Charset); ok {
-			return s
-		}
-	}
-	s, _ := charset.Guess(e.Body)
-	return s
 }
 
 // header copies what the reader sees into the Report.

@@ -19,6 +19,7 @@ import (
 	"sekisho/filter/filename"
 	"sekisho/filter/filetype"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 	"sekisho/filter/part"
 	"sekisho/filter/report"
 	"sekisho/filter/unpack"
@@ -32,6 +33,10 @@ type Input struct {
 	// believed: hashing a message costs as much as decoding it.
 	SHA256 string
 	Raw    []byte
+	// Keys are passwords to try beside those that the message itself tells.
+	Keys []key.Key
+	// Offer asks for the passwords that the message tells (Report.Passwords).
+	Offer bool
 }
 
 // Run inspects in as what it is said to be.
@@ -40,10 +45,17 @@ func Run(in Input, bud *budget.Budget) *report.Report {
 	if in.SHA256 == "" {
 		in.SHA256 = digest(in.Raw)
 	}
+	return unlocked(in, bud)
+}
+
+// walkOnce walks in with keys, and returns the texts it met as well.
+func walkOnce(in Input, bud *budget.Budget, keys *key.Ring) (*report.Report, *heard) {
+	w := newWalk(in, bud)
+	w.keys = keys
 	if in.Kind == report.KindFile {
-		return file(in, bud)
+		return w.file(in), &w.heard
 	}
-	return message(in, bud)
+	return w.mail(in), &w.heard
 }
 
 // Mail inspects raw as a message.
@@ -56,16 +68,16 @@ func File(name string, b []byte, bud *budget.Budget) *report.Report {
 	return Run(Input{Kind: report.KindFile, Name: name, Raw: b}, bud)
 }
 
-func message(in Input, bud *budget.Budget) *report.Report {
-	w, raw := newWalk(in, bud), in.Raw
+func (w *walk) mail(in Input) *report.Report {
+	raw := in.Raw
 	root := &entity.Entity{Body: raw, Size: int64(len(raw)), MediaType: "message/rfc822"}
 	w.rep.Entities = append(w.rep.Entities, w.describe(root, []string{"eml"}))
 	w.guard("part", "", func() { w.message(root) })
 	return w.finish()
 }
 
-func file(in Input, bud *budget.Budget) *report.Report {
-	w, b := newWalk(in, bud), in.Raw
+func (w *walk) file(in Input) *report.Report {
+	b := in.Raw
 	base := path.Base(strings.ReplaceAll(in.Name, `\`, "/"))
 	root := &entity.Entity{Path: base, Body: b, Size: int64(len(b))}
 	root.AddName(entity.Name{Text: strings.ToValidUTF8(base, "\uFFFD"), Source: "file"})
@@ -87,6 +99,8 @@ type walk struct {
 	bud *budget.Budget
 	// above are the messages that the walk is in, outermost first.
 	above [][]byte
+	keys  *key.Ring
+	heard heard
 }
 
 // within says whether e repeats a message that it stands in: a reading that
@@ -144,6 +158,7 @@ func (w *walk) message(e *entity.Entity) {
 	defer func() { w.above = w.above[:len(w.above)-1] }()
 	m := part.Walk(e.Body, e.Path, e.Depth, w.bud, w.entity)
 	w.state(m.Findings...)
+	w.heard.add(said{text: m.Header.Subject, source: key.Subject})
 	if e.Depth == 0 {
 		w.rep.Header = header(m.Header)
 	}
@@ -184,7 +199,7 @@ func (w *walk) open(e *entity.Entity, types []string) {
 		return
 	}
 	w.guard("unpack", e.Path, func() {
-		_, fs := unpack.Walk(e, types, w.bud, w.member)
+		_, fs := unpack.Unlock(e, types, w.keys, w.bud, w.member)
 		w.state(fs...)
 	})
 }

@@ -23,6 +23,8 @@ const (
 	MaxFindings = 5000
 	// MaxAddresses bounds each address list.
 	MaxAddresses = 100
+	// MaxPasswords: a letter names a few.
+	MaxPasswords = 64
 )
 
 // What a stranger may put into one Report beyond the counts above: roomy
@@ -96,7 +98,7 @@ func Check(r *Report, want Expect) error {
 	case !isDigest(r.SHA256) || want.SHA256 != "" && r.SHA256 != want.SHA256:
 		return errors.New("report: digest is not the input's")
 	}
-	for _, check := range []func(Expect) error{r.checkHeader, r.checkEntities, r.checkLinks, r.checkFindings, r.checkComplete} {
+	for _, check := range []func(Expect) error{r.checkHeader, r.checkEntities, r.checkLinks, r.checkFindings, r.checkPasswords, r.checkComplete} {
 		if err := check(want); err != nil {
 			return err
 		}
@@ -188,6 +190,13 @@ func (r *Report) checkFindings(Expect) error {
 				return fmt.Errorf("report: finding %s: evidence too long", f.Kind)
 			}
 		}
+	}
+	return nil
+}
+
+func (r *Report) checkPasswords(Expect) error {
+	if len(r.Passwords) > MaxPasswords || longest(r.Passwords...) > maxWord {
+		return fmt.Errorf("report: %d passwords, or one too long", len(r.Passwords))
 	}
 	return nil
 }

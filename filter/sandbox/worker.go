@@ -195,7 +195,7 @@ func (w *worker) hand(in inspect.Input, s Settings, left time.Duration) error {
 	if err := w.memory.put(in.Raw); err != nil {
 		return err
 	}
-	job := frame.Job{Kind: in.Kind, Name: cut(in.Name), Size: int64(len(in.Raw)), SHA256: in.SHA256, Limits: s.Limits, Millis: soft(left).Milliseconds()}
+	job := frame.Job{Kind: in.Kind, Name: cut(in.Name), Size: int64(len(in.Raw)), SHA256: in.SHA256, Limits: s.Limits, Keys: in.Keys, Offer: in.Offer, Millis: soft(left).Milliseconds()}
 	b, err := json.Marshal(job)
 	if err != nil {
 		return err

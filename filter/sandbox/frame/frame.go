@@ -16,6 +16,7 @@ import (
 	"io"
 
 	"sekisho/filter/budget"
+	"sekisho/filter/key"
 )
 
 // Version of this protocol. Gate and worker come from one build; another
@@ -31,7 +32,7 @@ const (
 // The longest payload of each kind of frame.
 const (
 	MaxHello  = 4 << 10
-	MaxJob    = 64 << 10
+	MaxJob    = 256 << 10
 	MaxAnswer = 16 << 20
 )
 
@@ -70,6 +71,10 @@ type Job struct {
 	// computed twice.
 	SHA256 string        `json:"sha256,omitempty"`
 	Limits budget.Limits `json:"limits"`
+	// Keys are passwords to try; with Offer the Report tells those that stand
+	// in the input.
+	Keys  []key.Key `json:"keys,omitempty"`
+	Offer bool      `json:"offer,omitempty"`
 	// Millis is the time after which the worker ends by itself and says how
 	// far it came; a little later the gate ends it.
 	Millis int64 `json:"millis"`

@@ -137,7 +137,7 @@ func Inspect(job frame.Job, raw []byte) *report.Report {
 	bud.Confine()
 	stop := time.AfterFunc(time.Duration(job.Millis)*time.Millisecond, bud.Stop)
 	defer stop.Stop()
-	return inspect.Run(inspect.Input{Kind: job.Kind, Name: job.Name, SHA256: job.SHA256, Raw: raw}, bud)
+	return inspect.Run(inspect.Input{Kind: job.Kind, Name: job.Name, SHA256: job.SHA256, Raw: raw, Keys: job.Keys, Offer: job.Offer}, bud)
 }
 
 // heapKept is what a worker may hold between two jobs; above it the memory is
