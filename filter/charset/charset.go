@@ -13,6 +13,7 @@ package charset
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 
@@ -26,12 +27,33 @@ import (
 func Decode(b []byte, label string) (text string, ok bool) {
 	if read := lookup(label); read != nil {
 		text = read(b)
-		return text, !strings.ContainsRune(text, utf8.RuneError)
+		return text, !strings.Contains(text, unreadable)
 	}
 	if ascii(b) {
 		return string(b), false
 	}
 	return strings.ToValidUTF8(string(b), "\uFFFD"), false
+}
+
+// Straight says that in the charset of this label a byte of ASCII means itself
+// wherever it stands, as long as there is no escape, shift or zero byte in the
+// text; nearly all are so.
+func Straight(label string) bool { return !winding[normal(label)] }
+
+// winding are the labels of which that is not so: letters that stand for other
+// bytes, words that switch to a second set, EBCDIC.
+var winding = labels("utf-7", "utf7", "unicode-1-1-utf-7", "csunicode11utf7", "x-unicode-1-1-utf-7", "unicode-2-0-utf-7",
+	"cp65000", "windows-65000", "utf-16", "utf16", "unicode", "csunicode", "ucs-2", "iso-10646-ucs-2", "x-utf-16",
+	"utf-16be", "utf16be", "unicodefffe", "ucs-2be", "cp1201", "utf-16le", "utf16le", "unicodefeff", "ucs-2le", "cp1200",
+	"utf-32", "utf32", "ucs-4", "iso-10646-ucs-4", "utf-32be", "utf32be", "ucs-4be", "utf-32le", "utf32le", "ucs-4le",
+	"hz", "hz-gb-2312", "hz-gb2312", "cp1047", "ibm1047", "cp037", "ibm037", "ebcdic-cp-us", "cp1140", "cp500", "ibm500")
+
+func labels(names ...string) map[string]bool {
+	out := make(map[string]bool, len(names))
+	for _, name := range names {
+		out[name] = true
+	}
+	return out
 }
 
 // reader turns bytes of one charset into valid UTF-8; what has no meaning
@@ -94,11 +116,17 @@ func readUTF8(b []byte) string {
 	return out.String()
 }
 
-func ascii(b []byte) bool {
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
+func ascii(b []byte) bool { return asciiHead(b) == len(b) }
+
+// asciiHead returns how many bytes of ASCII b begins with.
+func asciiHead(b []byte) int {
+	const high = 0x8080808080808080
+	n := 0
+	for len(b)-n >= 8 && binary.LittleEndian.Uint64(b[n:])&high == 0 {
+		n += 8
 	}
-	return true
+	for n < len(b) && b[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
 }

@@ -1,6 +1,7 @@
 package charset
 
 import (
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -146,5 +147,45 @@ func BenchmarkGuessCP932(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Guess(text)
+	}
+}
+
+// A label counts as straight only if its charset reads ASCII as ASCII.
+func TestStraight(t *testing.T) {
+	const plain = "see http://a.example/ +AGE- ~{<:Ky~} www.b.example"
+	for label, read := range aliases {
+		same := read([]byte(plain)) == plain
+		if Straight(label) && !same {
+			t.Errorf("Straight(%q) = true, but it reads %q as %q", label, plain, read([]byte(plain)))
+		}
+		if !Straight(label) && same && label != "utf-16" {
+			t.Errorf("Straight(%q) = false, but it reads ASCII as it is", label)
+		}
+	}
+}
+
+// A long text is told by a part of it, wherever its first Japanese stands, and
+// read as a whole.
+func TestGuessOfLongTexts(t *testing.T) {
+	line := "本日の会議の資料を送ります。ご確認ください。\r\n"
+	ascii := strings.Repeat("plain words before it\n", 10000)
+	for _, tt := range []struct {
+		name, text, want string
+		enc              encoding.Encoding
+	}{
+		{"cp932", strings.Repeat(line, 5000), "cp932", japanese.ShiftJIS},
+		{"euc-jp behind ASCII", ascii + strings.Repeat(line, 5000), "euc-jp", japanese.EUCJP},
+		{"cp932 in one line", strings.Repeat("請求書、", 50000), "cp932", japanese.ShiftJIS},
+		{"one word at the end", ascii + "請求書", "cp932", japanese.ShiftJIS},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if text, got := Guess(encode(t, tt.enc, tt.text)); got != tt.want || text != tt.text {
+				t.Errorf("Guess = %q, %d bytes as they were: %v; want %q", got, len(text), text == tt.text, tt.want)
+			}
+		})
+	}
+	cut := append([]byte(strings.Repeat(line, 5000)), "\xe8\xab"...)
+	if text, got := Guess(cut); got != "utf-8" || !strings.HasSuffix(text, "\n\uFFFD\uFFFD") && !strings.HasSuffix(text, "\n\uFFFD") {
+		t.Errorf("Guess of UTF-8 cut within a character = %q, ending %q", got, text[len(text)-8:])
 	}
 }

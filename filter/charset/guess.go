@@ -24,12 +24,56 @@ func Guess(b []byte) (text, name string) {
 	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
 		return readUTF16(b), "utf-16"
 	}
-	for _, c := range candidates(b) {
-		if s := c.read(b); !strings.ContainsRune(s, utf8.RuneError) {
+	part := sample(b)
+	if len(part) < len(b) && utf8.Valid(part) {
+		return readUTF8(b), "utf-8"
+	}
+	for _, c := range candidates(part) {
+		switch s := c.read(part); {
+		case strings.Contains(s, unreadable):
+		case len(part) == len(b):
 			return s, c.name
+		default:
+			return c.read(b), c.name
 		}
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD"), "unknown"
+	return strings.ToValidUTF8(string(b), unreadable), "unknown"
+}
+
+// unreadable stands for what has no meaning in a charset.
+const unreadable = "\uFFFD"
+
+// sampled is how much of a long text decides about its charset: to read
+// megabytes in six charsets costs more than to unpack them.
+const sampled = 64 << 10
+
+// sample is all of a short text. Of a long one it is the lines from the first
+// that is not ASCII on: a line end is no part of a character in the charsets
+// that are guessed.
+func sample(b []byte) []byte {
+	if len(b) <= sampled {
+		return b
+	}
+	b = b[bytes.LastIndexByte(b[:asciiHead(b)], '\n')+1:]
+	if len(b) <= sampled {
+		return b
+	}
+	b = b[:sampled]
+	if end := bytes.LastIndexByte(b, '\n'); end > 0 {
+		return b[:end]
+	}
+	return b[:wholeCharacters(b)]
+}
+
+// wholeCharacters is where b can be cut within a line: behind its last byte of
+// ASCII that is not the second of a pair, or at its end where it has none.
+func wholeCharacters(b []byte) int {
+	for n := len(b) - 1; n > 0; n-- {
+		if b[n] < 0x30 {
+			return n + 1
+		}
+	}
+	return len(b)
 }
 
 // guess7 tells ISO-2022-JP from ASCII by its escapes.

@@ -4,13 +4,11 @@ import (
 	"slices"
 	"strings"
 
-	"sekisho/filter/charset"
 	"sekisho/filter/display"
 	"sekisho/filter/entity"
 	"sekisho/filter/filename"
 	"sekisho/filter/filetype"
 	"sekisho/filter/finding"
-	"sekisho/filter/key"
 	"sekisho/filter/link"
 	"sekisho/filter/part"
 	"sekisho/filter/report"

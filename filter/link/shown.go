@@ -42,7 +42,7 @@ func unturned(s string) string {
 // Words without a host claim nothing; neither does an address of mail.
 func claimed(shown string) (host string, ok bool) {
 	text := norm.NFKC.String(fullStops.Replace(shown))
-	if start, ok := newMarks(text).next(0); ok {
+	if start, ok := urlStart(text, []byte(text), 0); ok {
 		url := trimURL(text[start:urlEnd(text, start)])
 		if !strings.Contains(url, "://") {
 			url = "http://" + url

@@ -17,9 +17,9 @@ func Text(path, text string) ([]Link, []finding.Finding) {
 
 // bare finds "scheme://..." and "www...." in text.
 func (c *collector) bare(text string) {
-	marks := newMarks(text)
+	raw := []byte(text)
 	for from := 0; from < len(text) && !c.full; {
-		start, ok := marks.next(from)
+		start, ok := urlStart(text, raw, from)
 		if !ok {
 			return
 		}
@@ -42,63 +42,16 @@ func (c *collector) bareURL(url string) {
 	}
 }
 
-// marks remembers where each mark of a URL stands next, so that a text full
-// of one kind is not searched again and again for the other.
-type marks struct {
-	text string
-	at   [3]int
-}
-
-var urlMarks = [3]string{"://", "www.", "WWW."}
-
-func newMarks(text string) *marks { return &marks{text: text, at: [3]int{-1, -1, -1}} }
-
-// next returns where the next URL at or after from begins.
-func (m *marks) next(from int) (start int, ok bool) {
-	for {
-		n := m.nearest(from)
-		at := m.at[n]
-		switch {
-		case at == len(m.text):
-			return 0, false
-		case n == 0:
-			return m.scheme(from, at), true
-		case at == from || !schemeByte(m.text[at-1]) && m.text[at-1] != '/' && m.text[at-1] != '@':
-			return at, true
-		}
-		from = at + 1
-	}
-}
-
-// nearest brings every mark to its next place at or after from, and returns
-// the one that comes first.
-func (m *marks) nearest(from int) int {
-	first := 0
-	for n, mark := range urlMarks {
-		if m.at[n] < from {
-			i := strings.Index(m.text[from:], mark)
-			if i < 0 {
-				i = len(m.text) - from
-			}
-			m.at[n] = from + i
-		}
-		if m.at[n] < m.at[first] {
-			first = n
-		}
-	}
-	return first
-}
-
 // maxScheme bounds a scheme that is not one of the usual ones.
 const maxScheme = 24
 
-// scheme returns where the scheme before the "://" at end begins.
-func (m *marks) scheme(from, end int) int {
+// schemeStart returns where the scheme before the "://" at end begins.
+func schemeStart(text string, from, end int) int {
 	start := end
-	for start > max(from, end-maxScheme) && schemeByte(m.text[start-1]) {
+	for start > max(from, end-maxScheme) && schemeByte(text[start-1]) {
 		start--
 	}
-	return knownScheme(m.text, start, end)
+	return knownScheme(text, start, end)
 }
 
 // knownScheme returns where within text[start:end] the scheme begins: Japanese

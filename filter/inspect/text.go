@@ -1,0 +1,54 @@
+package inspect
+
+import (
+	"bytes"
+
+	"sekisho/filter/charset"
+	"sekisho/filter/entity"
+	"sekisho/filter/key"
+	"sekisho/filter/link"
+)
+
+// listened is how much of a text within an archive is kept in case something
+// asks for a password: one that is told in a file is told at its start. Of a
+// text of the message itself nothing is left out.
+const listened = 64 << 10
+
+// hear keeps the text of e for the search for passwords and returns what of it
+// may hold a link.
+func (w *walk) hear(e *entity.Entity, html bool) string {
+	if html || e.MediaType != "" || len(e.Body) <= listened {
+		shown := text(e.Body, e.Charset)
+		w.heard.add(said{shown, key.Body, html})
+		return shown
+	}
+	w.heard.add(said{text(e.Body[:listened], e.Charset), key.Body, false})
+	return text(addressed(e), e.Charset)
+}
+
+// addressed returns what of a plain text may hold a link: most of a large one
+// need not be converted for a search. Where an escape, a shift or a zero byte
+// may give ASCII another meaning it is all.
+func addressed(e *entity.Entity) []byte {
+	if !charset.Straight(e.Charset) || bytes.HasPrefix(e.Body, []byte("\xff\xfe")) || bytes.HasPrefix(e.Body, []byte("\xfe\xff")) {
+		return e.Body
+	}
+	for _, c := range []byte("\x1b\x0e\x0f\x00") {
+		if bytes.IndexByte(e.Body, c) >= 0 {
+			return e.Body
+		}
+	}
+	return link.Lines(e.Body)
+}
+
+// text converts a body to UTF-8 by its declared charset, or by a guess where
+// that is missing, unknown or wrong.
+func text(body []byte, label string) string {
+	if label != "" {
+		if s, ok := charset.Decode(body, label); ok {
+			return s
+		}
+	}
+	s, _ := charset.Guess(body)
+	return s
+}
