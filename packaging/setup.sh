@@ -1,12 +1,14 @@
 #!/bin/bash
 # Installs the Debian packages that the demo and the tests need, if they are
-# missing: Postfix (a private instance of it is started, never the system's)
-# and lhasa, against which our LZH is checked.
+# missing: Postfix (a private instance of it is started, never the system's),
+# lhasa, against which our LZH is checked, and Python, whose reading of broken
+# mail ours is held to.
 set -euo pipefail
 
 missing=()
 command -v postfix >/dev/null || [ -x /usr/sbin/postfix ] || missing+=(postfix)
 command -v lha >/dev/null || missing+=(lhasa)
+command -v python3 >/dev/null || missing+=(python3)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" != 0 ]; then
