@@ -15,7 +15,7 @@ import (
 
 const (
 	// verdictLimit is what Postfix's patience leaves, in full.
-	verdictLimit = 20 * time.Second
+	verdictLimit = 20*time.Second + 2*patience
 	// scanMemory bounds the memory of `scan` beside the message itself, which
 	// it reads into memory: decoded parts, members and their bookkeeping.
 	scanMemory = 256
