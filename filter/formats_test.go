@@ -37,6 +37,13 @@ var formatNotes = map[string]string{
 	"pkcs7-compressed": "S/MIME, compressed.",
 	"ics":              "Attachments written into a calendar entry.",
 	"vcf":              "Files written into a card.",
+	"arj":              "Our own decoder of methods 0 to 4; self-extractors. Garbled members are named, not read. One of a set is `container.volume`.",
+	"disk-image":       "FAT12, FAT16, FAT32, exFAT and NTFS, alone or in the partitions of a GPT or MBR. Long and short names; streams of NTFS. Its compressed files, and other file systems, are named `container.method-unsupported`.",
+	"vhd":              "Fixed and dynamic, read as `disk-image`. One that needs its parent is `container.volume`.",
+	"vhdx":             "As `vhd`; one whose log was not replayed is named `container.method-unsupported` besides.",
+	"onenote":          "Embedded files, deleted ones too, with their names. Where a section of OneNote for the web stores them otherwise, the programs in it are cut out.",
+	"ole":              "Packages, embedded objects and whole files in the streams of old Office documents. What the document itself consists of is not read.",
+	"msi":              "Every stream that is no table: cabinets, icons, programs.",
 }
 
 // TestDocFormats makes docs/formats.md and fails for a container that is opened

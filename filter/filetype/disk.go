@@ -48,11 +48,28 @@ func isImage(b []byte) bool {
 	if at(b, 512, "EFI PART") || at(b, 512, "PM\x00\x00") && at(b, 0, "ER") {
 		return true
 	}
-	if len(b) < 512 || !at(b, 510, "\x55\xaa") {
+	if len(b) < 512 {
 		return false
 	}
 	jump := b[0] == 0xeb && b[2] == 0x90 || b[0] == 0xe9
+	if jump && isFAT(b) {
+		return true
+	}
+	if !at(b, 510, "\x55\xaa") {
+		return false
+	}
 	return jump && (at(b, 54, "FAT") || at(b, 82, "FAT32") || at(b, 3, "NTFS    ") || at(b, 3, "EXFAT   ")) || isMBR(b)
+}
+
+// isFAT matches the layout in a FAT's boot sector whose table begins with the
+// same byte for the medium (Microsoft's FAT specification 1.03, §3). Floppies
+// of DOS have no mark at the sector's end.
+func isFAT(b []byte) bool {
+	size, cluster, reserved := u16(b, 11), int(b[13]), u16(b, 14)
+	if size < 128 || size > 4096 || size&(size-1) != 0 || cluster == 0 || cluster&(cluster-1) != 0 || reserved == 0 {
+		return false
+	}
+	return b[16] > 0 && b[16] <= 4 && (b[21] == 0xf0 || b[21] >= 0xf8) && at(b, reserved*size, string(b[21:22])+"\xff")
 }
 
 // isMBR matches a partition table of which some entry is set and each is sane.

@@ -76,6 +76,13 @@ func iso() []byte {
 	return b
 }
 
+func fat12() []byte {
+	b := make([]byte, 2048)
+	copy(b, "\xeb\x3c\x90IBM  2.0\x00\x02\x02\x01\x00\x02\x70\x00\xd0\x02\xfd\x02\x00")
+	copy(b[512:], "\xfd\xff\xff")
+	return b
+}
+
 func ole(class string) []byte {
 	b := make([]byte, 2048)
 	copy(b, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
@@ -160,6 +167,8 @@ func TestIdentify(t *testing.T) {
 		{"gzip", []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00"), []string{"gzip"}},
 		{"ISO", iso(), []string{"iso"}},
 		{"VHD", cat(make([]byte, 1024), "conectix", make([]byte, 504)), []string{"vhd"}},
+		{"a floppy of DOS, without labels", fat12(), []string{"disk-image"}},
+		{"a program of DOS that jumps", cat("\xeb\x3c\x90", noise(1000)), []string{}},
 		{"OLE", ole(""), []string{"ole"}},
 		{"MSI", ole(msiRoot), []string{"ole", "msi"}},
 		{"RTF", []byte(`{\rtf1\ansi}`), []string{"rtf", "text"}},

@@ -3,7 +3,7 @@ package filetype
 import "bytes"
 
 var offices = []Type{
-	{Name: "ole", Match: isOLE},
+	{Name: "ole", Holds: true, Match: isOLE},
 	{Name: "msi", Runs: true, Holds: true, Match: rootClass("\x84\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46", "\x86\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46", "\x82\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46")},
 	{Name: "msg", Holds: true, Match: isMSG},
 	{Name: "ooxml", Match: member(isName("[content_types].xml"))},
