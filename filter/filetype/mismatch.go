@@ -125,5 +125,8 @@ func graveTypes() map[string]bool {
 			out[t.Name] = true
 		}
 	}
+	// Documents that may hold files are documents first.
+	delete(out, "ole")
+	delete(out, "rtf")
 	return out
 }

@@ -26,7 +26,7 @@ func resummed(b []byte, at int) []byte {
 }
 
 func TestARJ(t *testing.T) {
-	stored, most, fastest := madeBy(t, "arj/stored.arj"), madeBy(t, "arj/most.arj"), madeBy(t, "arj/fastest.arj")
+	stored, most, fastest := readSpecimen(t, "arj/stored.arj"), readSpecimen(t, "arj/most.arj"), readSpecimen(t, "arj/fastest.arj")
 	big := arjEntry(most, 2)
 	form := arjEntry(most, 3)
 	unread := []string{"readme.txt", "big.bin unread", "sub/form.exe", longName}
@@ -36,7 +36,7 @@ func TestARJ(t *testing.T) {
 		{"packed in haste", "arj", fastest, inARJ, nil},
 		{"zeros behind the end", "arj", append(bytes.Clone(most), make([]byte, 99)...), inARJ, nil},
 		{"behind a program", "arj", slices.Concat([]byte(stub), []byte(arjMark+"\x30\x00"), most), inARJ, []finding.Kind{finding.ContainerPrefix}},
-		{"a garbled member", "arj", madeBy(t, "arj/garbled.arj"), []string{"readme.txt encrypted"}, []finding.Kind{finding.ContainerEncrypted}},
+		{"a garbled member", "arj", readSpecimen(t, "arj/garbled.arj"), []string{"readme.txt encrypted"}, []finding.Kind{finding.ContainerEncrypted}},
 		{"an unknown method", "arj", resummed(over(most, big+9, "\x07"), big), unread, []finding.Kind{finding.ContainerMethod}},
 		{"a header whose checksum is wrong", "arj", over(most, form+8+4, "\x55"), inARJ, []finding.Kind{finding.ContainerChecksum}},
 		{"content whose checksum is wrong", "arj", resummed(over(most, form+24, "\x00\x00\x00\x00"), form), inARJ, []finding.Kind{finding.ContainerChecksum}},
@@ -50,7 +50,7 @@ func TestARJ(t *testing.T) {
 
 func FuzzARJ(f *testing.F) {
 	for _, name := range []string{"stored", "most", "fastest", "garbled"} {
-		f.Add(madeBy(f, "arj/"+name+".arj"))
+		f.Add(readSpecimen(f, "arj/"+name+".arj"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { promise(t, "arj", b) })
 }

@@ -51,24 +51,24 @@ func exFATOf() []byte {
 
 func TestDisks(t *testing.T) {
 	twice := slices.Concat(onFAT, onFAT)
-	fat12 := madeBy(t, "disk/fat12.img.gz")
-	mbr := madeBy(t, "disk/mbr.img.gz")
-	dynamic := madeBy(t, "disk/dynamic.vhd.gz")
-	ntfs := madeBy(t, "disk/ntfs.img.gz")
+	fat12 := readSpecimen(t, "disk/fat12.img.gz")
+	mbr := readSpecimen(t, "disk/mbr.img.gz")
+	dynamic := readSpecimen(t, "disk/dynamic.vhd.gz")
+	ntfs := readSpecimen(t, "disk/ntfs.img.gz")
 	fixed := slices.Concat(fat12, over(dynamic[:vhdFooter], 60, "\x00\x00\x00\x02"))
 	onNTFS := []string{"readme.txt", "readme.txt:form.exe", "big.bin", longName}
 	runHeld(t, []heldCase{
 		{"a floppy with documents", "disk-image", fat12, onFAT, nil},
-		{"FAT16", "disk-image", madeBy(t, "disk/fat16.img.gz"), onFAT, nil},
-		{"FAT32", "disk-image", madeBy(t, "disk/fat32.img.gz"), onFAT, nil},
+		{"FAT16", "disk-image", readSpecimen(t, "disk/fat16.img.gz"), onFAT, nil},
+		{"FAT32", "disk-image", readSpecimen(t, "disk/fat32.img.gz"), onFAT, nil},
 		{"exFAT", "disk-image", exFATOf(), []string{longName, "sub/form.exe"}, nil},
 		{"NTFS with a stream behind a file", "disk-image", ntfs, onNTFS, nil},
 		{"a primary and a logical partition", "disk-image", mbr, twice, nil},
-		{"a GPT", "disk-image", madeBy(t, "disk/gpt.img.gz"), onFAT, nil},
-		{"the GPT at the end alone", "disk-image", over(madeBy(t, "disk/gpt.img.gz"), 512, "gone    "), onFAT, []finding.Kind{finding.ContainerBroken}},
+		{"a GPT", "disk-image", readSpecimen(t, "disk/gpt.img.gz"), onFAT, nil},
+		{"the GPT at the end alone", "disk-image", over(readSpecimen(t, "disk/gpt.img.gz"), 512, "gone    "), onFAT, []finding.Kind{finding.ContainerBroken}},
 		{"a dynamic virtual disk", "vhd", dynamic, twice, nil},
 		{"a fixed one", "vhd", fixed, onFAT, nil},
-		{"a VHDX", "vhdx", madeBy(t, "disk/disk.vhdx.gz"), twice, nil},
+		{"a VHDX", "vhdx", readSpecimen(t, "disk/disk.vhdx.gz"), twice, nil},
 	})
 }
 
@@ -76,13 +76,13 @@ func TestDisks(t *testing.T) {
 func entryOf(b []byte, short string) int { return bytes.Index(b, []byte(short)) }
 
 func TestDisksThatLie(t *testing.T) {
-	fat12 := madeBy(t, "disk/fat12.img.gz")
+	fat12 := readSpecimen(t, "disk/fat12.img.gz")
 	readme, big := entryOf(fat12, "README  TXT"), entryOf(fat12, "BIG     BIN")
 	form := entryOf(fat12, "___202~1TXT")
-	dynamic := madeBy(t, "disk/dynamic.vhd.gz")
-	mbr := madeBy(t, "disk/mbr.img.gz")
-	ntfs := madeBy(t, "disk/ntfs.img.gz")
-	vhdx := madeBy(t, "disk/disk.vhdx.gz")
+	dynamic := readSpecimen(t, "disk/dynamic.vhd.gz")
+	mbr := readSpecimen(t, "disk/mbr.img.gz")
+	ntfs := readSpecimen(t, "disk/ntfs.img.gz")
+	vhdx := readSpecimen(t, "disk/disk.vhdx.gz")
 	unread := []string{"readme.txt", "big.bin unread", onFAT[2], onFAT[3]}
 	footer := dynamic[:vhdFooter]
 	bitlocker := over(mbr, 2048*512+3, "-FVE-FS-")
@@ -135,7 +135,7 @@ func ntfsFlagged(b []byte, flags int) []byte {
 
 // A chain that leads in a circle ends, and costs what was walked.
 func TestDiskCircle(t *testing.T) {
-	b := bytes.Clone(madeBy(t, "disk/fat16.img.gz"))
+	b := bytes.Clone(readSpecimen(t, "disk/fat16.img.gz"))
 	l, _ := layOutFAT(b)
 	table := b[l.reserved*l.sector:]
 	for n := 2; n < int(l.each*l.sector/2); n++ {
@@ -152,12 +152,12 @@ func TestDiskCircle(t *testing.T) {
 // FuzzDisk takes the kind of disk from the first byte.
 func FuzzDisk(f *testing.F) {
 	types := []string{"disk-image", "vhd", "vhdx"}
-	fat12 := madeBy(f, "disk/fat12.img.gz")
+	fat12 := readSpecimen(f, "disk/fat12.img.gz")
 	f.Add(append([]byte{0}, fat12[:48<<10]...))
 	f.Add(append([]byte{0}, exFATOf()...))
-	f.Add(append([]byte{0}, madeBy(f, "disk/ntfs.img.gz")[:96<<10]...))
-	f.Add(slices.Concat([]byte{1}, fat12[:32<<10], madeBy(f, "disk/dynamic.vhd.gz")[:vhdFooter]))
-	f.Add(append([]byte{1}, madeBy(f, "disk/dynamic.vhd.gz")[:16<<10]...))
+	f.Add(append([]byte{0}, readSpecimen(f, "disk/ntfs.img.gz")[:96<<10]...))
+	f.Add(slices.Concat([]byte{1}, fat12[:32<<10], readSpecimen(f, "disk/dynamic.vhd.gz")[:vhdFooter]))
+	f.Add(append([]byte{1}, readSpecimen(f, "disk/dynamic.vhd.gz")[:16<<10]...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 0 {
 			promise(t, types[int(b[0])%len(types)], b[1:])

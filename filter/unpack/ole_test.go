@@ -35,7 +35,7 @@ func TestOLE(t *testing.T) {
 		{"an Outlook item is read elsewhere", compoundOf([2]string{msgProperties, "x"}, [2]string{"Data", stub}), nil, nil},
 		{"no compound file", []byte("\xd0\xcf\x11\xe0"), nil, []finding.Kind{finding.ContainerBroken}},
 	})
-	runHeld(t, []heldCase{{"an installer", "ole", madeBy(t, "ole/installer.msi.gz"), []string{"Binary.Notice 760 bytes", "files.cab 186 bytes"}, nil}})
+	runHeld(t, []heldCase{{"an installer", "ole", readSpecimen(t, "ole/installer.msi.gz"), []string{"Binary.Notice 760 bytes", "files.cab 186 bytes"}, nil}})
 }
 
 // sectionOf is what matters of a OneNote section: a property with the name of

@@ -16,9 +16,9 @@ import (
 	"sekisho/filter/finding"
 )
 
-// madeBy reads a file of testdata that another program made; sources.md
+// readSpecimen reads a file of testdata that another program made; sources.md
 // beside it says which.
-func madeBy(t testing.TB, name string) []byte {
+func readSpecimen(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
