@@ -295,14 +295,21 @@ func TestPatienceWhilePostfixReceivesTheData(t *testing.T) {
 }
 
 func TestPeerThatReadsNothing(t *testing.T) {
-	s, addr, _ := serve(t, Config{WriteTimeout: 50 * time.Millisecond}, accept)
-	conn := raw(t, addr)
-	conn.(*net.TCPConn).SetReadBuffer(1)
+	// Over a UNIX socket: what TCP does when neither side can take anything is
+	// the kernel's affair.
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	must(t, err)
+	s := New(Config{WriteTimeout: 50 * time.Millisecond}, accept)
+	run(t, s, l)
+	conn, err := net.Dial("unix", l.Addr().String())
+	must(t, err)
+	defer conn.Close()
 	conn.SetWriteDeadline(time.Now().Add(time.Minute))
-	// Every DATA wants a reply that is never read. Some megabytes of them fit
-	// into the kernel's buffers; then the server cannot write, and gives up.
+	// Every DATA wants a reply that is never read. Some hundred kilobytes of
+	// them fit into the kernel's buffers; then the server cannot write, and
+	// gives up.
 	flood := strings.Repeat(packet('T', ""), 1<<16)
-	_, err := io.WriteString(conn, offer(6, 0, 0))
+	_, err = io.WriteString(conn, offer(6, 0, 0))
 	for err == nil {
 		_, err = io.WriteString(conn, flood)
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"sekisho/filter/quiet"
 )
 
 const (
@@ -14,27 +16,32 @@ const (
 	// maxPacket is the library's own limit on a packet. Postfix sends body
 	// chunks of 64 KiB and header fields up to header_size_limit (100 KiB).
 	maxPacket = 1 << 20
-	// A connection at rest needs only the small buffer it is born with; ten
-	// thousand idle ones must not cost anything worth mentioning. A larger
-	// buffer is had only by sending what fills the one before.
-	smallBuffer  = 512
-	middleBuffer = 8 << 10
-	largeBuffer  = 72 << 10 // a body chunk and some header packets
+	// A connection whose peer is silent has no buffer, be it between messages
+	// or amid one: ten thousand of them must not cost anything worth
+	// mentioning. The large one is had only by sending what fills the small
+	// one, which a short mail does not.
+	smallBuffer = 8 << 10
+	largeBuffer = 72 << 10 // a body chunk and some header packets
 )
 
 var (
-	middleBuffers = sync.Pool{New: func() any { b := make([]byte, middleBuffer); return &b }}
-	largeBuffers  = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
+	smallBuffers = sync.Pool{New: func() any { b := make([]byte, smallBuffer); return &b }}
+	largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
 )
 
 // packets reads whole packets from a connection.
 type packets struct {
 	conn    net.Conn
+	bytes   *quiet.Conn   // of conn
 	timeout time.Duration // for a packet once its first byte is here
 	ack     func()        // says that what was read has arrived
-	small   [smallBuffer]byte
-	buf     *[]byte // in use instead of small; nil if none
-	r, w    int     // what is read but not yet handed out is between them
+	buf     *[]byte       // nil while nothing is to be read
+	large   bool          // lend a large buffer: large packets have come
+	r, w    int           // what is read but not yet handed out is between them
+}
+
+func newPackets(conn net.Conn, timeout time.Duration) *packets {
+	return &packets{conn: conn, bytes: quiet.New(conn), timeout: timeout, ack: quickAck(conn)}
 }
 
 var errSize = errors.New("packet of impossible length")
@@ -49,7 +56,7 @@ func (p *packets) next(idle time.Duration) ([]byte, error) {
 			return frame, err
 		}
 		if p.r == p.w {
-			p.r, p.w = 0, 0
+			p.release()
 			p.conn.SetReadDeadline(time.Now().Add(idle))
 		} else if !begun {
 			begun = true
@@ -82,15 +89,35 @@ func (p *packets) space() []byte {
 	if p.buf != nil {
 		return *p.buf
 	}
-	return p.small[:]
+	return nil
 }
+
+// Lend implements quiet.Lender: a buffer is taken when there is something to
+// put into it.
+func (p *packets) Lend() []byte {
+	pool := &smallBuffers
+	if p.large {
+		pool = &largeBuffers
+	}
+	p.buf = pool.Get().(*[]byte)
+	return *p.buf
+}
+
+// TakeBack implements quiet.Lender.
+func (p *packets) TakeBack() { p.release() }
 
 // fill reads what is there, making room first.
 func (p *packets) fill() error {
-	if p.w == len(p.space()) {
-		p.makeRoom()
+	var n int
+	var err error
+	if p.buf == nil {
+		n, err = p.bytes.ReadLent(p)
+	} else {
+		if p.w == len(*p.buf) {
+			p.makeRoom()
+		}
+		n, err = p.bytes.Read((*p.buf)[p.w:])
 	}
-	n, err := p.conn.Read(p.space()[p.w:])
 	p.w += n
 	if n > 0 {
 		p.ack()
@@ -109,35 +136,30 @@ func (p *packets) makeRoom() {
 		return
 	}
 	var larger *[]byte
+	p.large = true
 	switch len(old) {
 	case smallBuffer:
-		larger = middleBuffers.Get().(*[]byte)
-	case middleBuffer:
 		larger = largeBuffers.Get().(*[]byte)
 	default:
 		b := make([]byte, min(2*len(old), lengthSize+maxPacket))
 		larger = &b
 	}
-	p.w = copy(*larger, old[:p.w])
+	n := copy(*larger, old[:p.w])
 	p.release()
-	p.buf = larger
+	p.buf, p.w = larger, n
 }
 
-// rest gives the larger buffer back if nothing is left in it.
-func (p *packets) rest() {
-	if p.r == p.w {
-		p.r, p.w = 0, 0
-		p.release()
-	}
-}
+// rest is told that no message is in flight.
+func (p *packets) rest() { p.large = false }
 
+// release gives the buffer back, with what is in it.
 func (p *packets) release() {
 	switch {
 	case p.buf == nil:
-	case len(*p.buf) == middleBuffer:
-		middleBuffers.Put(p.buf)
+	case len(*p.buf) == smallBuffer:
+		smallBuffers.Put(p.buf)
 	case len(*p.buf) == largeBuffer:
 		largeBuffers.Put(p.buf)
 	}
-	p.buf = nil
+	p.buf, p.r, p.w = nil, 0, 0
 }

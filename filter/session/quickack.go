@@ -2,6 +2,7 @@ package session
 
 import (
 	"net"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,9 +24,11 @@ func quickAck(conn net.Conn) func() {
 	if err != nil {
 		return func() {}
 	}
+	on := int32(1)
 	set := func(fd uintptr) {
-		// Without it we are slow, not wrong.
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+		// Raw, as it never blocks (see package quiet). Without it we are slow,
+		// not wrong.
+		_, _, _ = unix.RawSyscall6(unix.SYS_SETSOCKOPT, fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, uintptr(unsafe.Pointer(&on)), unsafe.Sizeof(on), 0)
 	}
 	return func() { _ = sock.Control(set) }
 }

@@ -210,8 +210,7 @@ func (s *Server) admit(conn net.Conn) {
 	s.start(conn)
 }
 
-// start hands conn to a library server of its own, which runs in the
-// background and ends with wire.Close.
+// start hands conn to a library server of its own, which ends with wire.Close.
 func (s *Server) start(conn net.Conn) {
 	w := newWire(s, conn)
 	if !s.enter(w) {
@@ -219,6 +218,11 @@ func (s *Server) start(conn net.Conn) {
 		<-s.slots
 		return
 	}
+	s.attach(w)
+}
+
+// attach has the library serve w in the background.
+func (s *Server) attach(w *wire) {
 	lib := &milter.Server{
 		// The library asks for a new backend after each final reply. It gets
 		// the same again, or it would have forgotten the client.

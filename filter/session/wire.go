@@ -15,19 +15,23 @@ import (
 
 // wire is the connection as the library sees it. It reads whole packets within
 // deadlines, records what they say, and passes on to the library only commands
-// that are well formed and that the library is to answer. Errors end here: the
-// library would print them, with the peer's bytes, to standard error.
+// that the library is to answer. Errors end here: the library would print them,
+// with the peer's bytes, to standard error.
 type wire struct {
 	net.Conn
 	server *Server
-	in     packets
-	peer   peer
+	in     *packets
+	peer   *peer
 	terms  *terms // nil before the negotiation
 
 	pending []byte // of the packet at hand, what the library has not read
 	offered bool   // the reply to the offer is still to be sent
 	ending  bool   // the message's end has been passed on for its answer
 	broken  bool   // a write failed; nothing more can be said
+	parted  bool   // another wire has taken the connection over (late.go)
+
+	edits   []byte // edits that wait for the answer to travel with
+	editing bool
 
 	mu     sync.Mutex
 	busy   bool // a message is in flight: Shutdown waits for its answer
@@ -35,7 +39,7 @@ type wire struct {
 }
 
 func newWire(s *Server, conn net.Conn) *wire {
-	return &wire{Conn: conn, server: s, in: packets{conn: conn, timeout: s.cfg.ReadTimeout, ack: quickAck(conn)}}
+	return &wire{Conn: conn, server: s, in: newPackets(conn, s.cfg.ReadTimeout), peer: &peer{}}
 }
 
 // Read gives the library the next packet for it.
@@ -53,7 +57,7 @@ func (w *wire) Read(p []byte) (int, error) {
 
 // next reads one packet, and keeps it for the library if it is the library's.
 func (w *wire) next() error {
-	if w.broken || !w.settle() {
+	if w.broken || w.parted || !w.settle() {
 		return io.EOF
 	}
 	idle, _ := w.patience()
@@ -81,7 +85,8 @@ func (w *wire) patience() (time.Duration, string) {
 	}
 }
 
-// take records what a packet says. It tells whether the library is to answer.
+// take records what a packet says. It tells whether the library is to answer:
+// the negotiation, the end of a message and the end of the connection.
 func (w *wire) take(code milter.Code, data []byte) (forward bool, err error) {
 	if code == milter.CodeOptNeg || w.terms == nil {
 		return true, w.negotiate(code, data)
@@ -90,17 +95,17 @@ func (w *wire) take(code milter.Code, data []byte) (forward bool, err error) {
 	case milter.CodeMacro:
 		return false, w.peer.macros.add(data)
 	case milter.CodeConn:
-		return true, w.peer.connect(data)
+		return false, w.step(milter.OptNoConnReply, w.peer.connect(data))
 	case milter.CodeHelo:
-		return true, w.peer.helo(data)
+		return false, w.step(milter.OptNoHeloReply, w.peer.helo(data))
 	case milter.CodeMail:
-		return true, w.peer.mail(data, newTransaction(w.server, w.terms.leadingSpace()))
+		return false, w.step(milter.OptNoMailReply, w.peer.mail(data, newTransaction(w.server, w.terms.leadingSpace())))
 	case milter.CodeRcpt:
-		return true, w.peer.rcpt(data)
+		return false, w.step(milter.OptNoRcptReply, w.peer.rcpt(data))
 	case milter.CodeAbort:
 		w.peer.abort()
 		w.setBusy(false)
-		return true, nil
+		return false, nil
 	case milter.CodeQuit:
 		return true, nil
 	case milter.CodeQuitNewConn:
@@ -113,14 +118,22 @@ func (w *wire) take(code milter.Code, data []byte) (forward bool, err error) {
 	return w.takeContent(code, data)
 }
 
+// step ends a step in the middle: with err, or by asking to go on.
+func (w *wire) step(flag milter.OptProtocol, err error) error {
+	if err != nil {
+		return err
+	}
+	return w.goOn(flag)
+}
+
 // codeUnknown is SMFIC_UNKNOWN, an SMTP command that the MTA does not know.
 const codeUnknown = milter.Code('U')
 
 var errCode = errors.New("unknown command")
 
-// takeContent is the part of take from DATA to the end of the message. These
-// packets are many, and the library would keep a map of all fields, allocate
-// for each chunk, lose fields with a NUL, and answer DATA against the terms.
+// takeContent is the part of take from DATA to the end of the message. The
+// library would keep a map of all fields, allocate for each chunk, lose fields
+// with a NUL, and answer DATA against the terms.
 func (w *wire) takeContent(code milter.Code, data []byte) (forward bool, err error) {
 	w.setBusy(true)
 	t := w.peer.txn
@@ -138,7 +151,7 @@ func (w *wire) takeContent(code milter.Code, data []byte) (forward bool, err err
 		if t != nil {
 			t.endHeader()
 		}
-		return true, nil
+		return false, w.goOn(milter.OptNoEOHReply)
 	case milter.CodeBody, milter.CodeEOB:
 		if t != nil {
 			t.body(data)
@@ -173,7 +186,8 @@ func (w *wire) negotiate(code milter.Code, offer []byte) error {
 }
 
 // goOn answers a packet that the library does not see, unless the MTA waits
-// for no answer to it.
+// for no answer to it: one that it does not wait for would be taken as the
+// answer to the end of the message, and pass the mail.
 func (w *wire) goOn(flag milter.OptProtocol) error {
 	if w.terms.silent(flag) {
 		return nil
@@ -182,9 +196,14 @@ func (w *wire) goOn(flag milter.OptProtocol) error {
 	return err
 }
 
-// Write sends what the library says. A failure is remembered for the next Read.
+// Write sends what the library says; edits of a message wait for the answer
+// that follows them. A failure is remembered for the next Read.
 func (w *wire) Write(p []byte) (int, error) {
-	if w.broken {
+	if w.broken || w.parted {
+		return len(p), nil
+	}
+	if w.editing {
+		w.edits = append(w.edits, p...)
 		return len(p), nil
 	}
 	out := p
@@ -192,8 +211,11 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.offered = false
 		out = w.terms.rewrite(p)
 	}
+	if w.edits != nil {
+		out, w.edits = append(w.edits, p...), nil
+	}
 	w.Conn.SetWriteDeadline(time.Now().Add(w.server.cfg.WriteTimeout))
-	if _, err := w.Conn.Write(out); err != nil {
+	if _, err := w.in.bytes.Write(out); err != nil {
 		w.broken = true
 		w.server.cfg.Note(NoteUnanswered, map[string]any{"peer": w.name(), "error": err.Error()})
 	}
@@ -263,6 +285,10 @@ func (w *wire) Close() error {
 	w.closed = true
 	w.mu.Unlock()
 	if again {
+		return nil
+	}
+	if w.parted {
+		w.server.running.Done()
 		return nil
 	}
 	err := w.Conn.Close()

@@ -233,9 +233,9 @@ func TestMacrosOfEachStage(t *testing.T) {
 }
 
 func TestPacketsAcrossBuffers(t *testing.T) {
-	for _, size := range []int{1, smallBuffer - 5, smallBuffer - 4, smallBuffer, middleBuffer, largeBuffer - 1, largeBuffer, 300000, maxPacket - 1} {
+	for _, size := range []int{1, smallBuffer - 5, smallBuffer - 4, smallBuffer, largeBuffer - 1, largeBuffer, 300000, maxPacket - 1} {
 		want := packet('B', strings.Repeat("x", size-1)+"y")
-		p := packets{ack: func() {}, conn: newScript([]byte(packet('A', "") + want + want + packet('Q', "")))}
+		p := newPackets(newScript([]byte(packet('A', "")+want+want+packet('Q', ""))), time.Second)
 		for i, w := range []string{packet('A', ""), want, want, packet('Q', "")} {
 			got, err := p.next(time.Second)
 			if err != nil || string(got) != w {
@@ -243,7 +243,7 @@ func TestPacketsAcrossBuffers(t *testing.T) {
 			}
 			p.rest()
 		}
-		if _, err := p.next(time.Second); !errors.Is(err, io.EOF) || p.buf != nil {
+		if _, err := p.next(time.Second); !errors.Is(err, io.EOF) || p.buf != nil || p.large {
 			t.Errorf("size %d: at the end %v, buffer %t", size, err, p.buf != nil)
 		}
 	}
