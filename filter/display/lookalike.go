@@ -88,7 +88,7 @@ var confusables = letters(
 	"aа", "aα", "aɑ", "bЬ", "bΒ", "bВ", "cс", "cϲ", "cᴄ", "cⅽ", "dԁ", "dⅾ", "eе", "eҽ", "eΕ", "gɡ", "gց",
 	"hһ", "hհ", "hН", "hΗ", "iі", "iı", "iι", "iİ", "iɩ", "iӏ", "jј", "jϳ", "kк", "kκ", "kᴋ", "lӀ", "mм", "mΜ", "mⅿ",
 	"nո", "nΝ", "nп", "oо", "oο", "oօ", "pр", "pρ", "qԛ", "rг", "rᴦ", "sѕ", "sſ", "sꜱ", "tт", "tτ", "tΤ",
-	"uս", "uυ", "uʋ", "vѵ", "vν", "vᴠ", "wԝ", "wѡ", "wᴡ", "xх", "xχ", "xΧ", "yу", "yγ", "yү", "yΥ", "zᴢ", "zΖ",
+	"uս", "uυ", "uʋ", "vѵ", "vν", "vᴠ", "wԝ", "wѡ", "wᴡ", "xх", "xχ", "xΧ", "x×", "yу", "yγ", "yү", "yΥ", "zᴢ", "zΖ",
 )
 
 // letters builds a map from pairs of an ASCII letter and its look-alike.

@@ -2,6 +2,7 @@ package filename
 
 import (
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -20,11 +21,24 @@ func isDot(r rune) bool {
 
 // fold returns an extension as a program may read it: compatibility forms
 // undone, look-alike letters replaced, hidden characters removed, lower case.
+// Accents go where plain letters are left: Windows' code pages have none for
+// most letters and take the plain one ("best fit").
 func fold(ext string) string {
 	if plainExt(ext) {
 		return strings.ToLower(ext)
 	}
+	bare := strings.Map(unaccented, norm.NFKD.String(display.Visible(ext)))
+	if bare = strings.Map(display.Likeness, bare); plainExt(bare) {
+		return bare
+	}
 	return strings.TrimSpace(strings.Map(display.Likeness, norm.NFKC.String(display.Visible(ext))))
+}
+
+func unaccented(r rune) rune {
+	if unicode.Is(unicode.Mn, r) {
+		return -1
+	}
+	return r
 }
 
 // plainExt says that there is nothing to fold but case.

@@ -17,7 +17,8 @@ func reordered(c candidate) (finding.Finding, bool) {
 	if !strings.ContainsFunc(c.text, display.IsBidi) {
 		return none()
 	}
-	if !c.acts() && !forced(c.text) && endsShown(c) {
+	document := !c.acts() || acting[c.folded] == "html" && !strings.ContainsFunc(c.text, steers)
+	if document && !forced(c.text) && endsShown(c) {
 		return none()
 	}
 	return c.found(finding.NameReordered, "controls", codes(c.text, display.IsBidi))
@@ -33,6 +34,11 @@ func forced(name string) bool {
 	return !marksOnly && !strings.ContainsFunc(name, func(r rune) bool {
 		return unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko)
 	})
+}
+
+// steers says that r is more than a mark: an embedding, override or isolate.
+func steers(r rune) bool {
+	return display.IsBidi(r) && r != '\u200e' && r != '\u200f' && r != '\u061c'
 }
 
 // endsShown says that the name is shown with its true extension at the end.

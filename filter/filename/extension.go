@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sekisho/filter/charset"
 	"sekisho/filter/display"
 	"sekisho/filter/entity"
 )
@@ -27,6 +28,11 @@ func Extensions(names []entity.Name) []string {
 			}
 		}
 		out = append(out, cutExtensions(text)...)
+		for _, r := range []string{shifted(text), permitted(text)} {
+			if ext := effective(r); acting[ext] != "" {
+				out = append(out, ext)
+			}
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -148,7 +154,19 @@ func unescape(name string) string {
 	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
-// unpercent decodes %XX and leaves every other percent sign alone.
+// shifted decodes UTF-7, which old programs guess where nothing is declared.
+func shifted(name string) string {
+	if !strings.Contains(name, "+") || strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return name
+	}
+	if text, ok := charset.Decode([]byte(name), "utf-7"); ok {
+		return text
+	}
+	return name
+}
+
+// unpercent decodes %XX, and %uXXXX as old scripts write it, and leaves every
+// other percent sign alone.
 func unpercent(s string) string {
 	if !strings.Contains(s, "%") {
 		return s
@@ -160,9 +178,29 @@ func unpercent(s string) string {
 			i += 2
 			continue
 		}
+		if r, ok := unicodeEscape(s[i:]); ok {
+			out = utf8.AppendRune(out, r)
+			i += len("uXXXX")
+			continue
+		}
 		out = append(out, s[i])
 	}
 	return string(out)
+}
+
+// unicodeEscape reads %uXXXX at the front of s.
+func unicodeEscape(s string) (r rune, ok bool) {
+	if len(s) < len("%uXXXX") || s[1]|0x20 != 'u' {
+		return 0, false
+	}
+	for i := 2; i < len("%uXXXX"); i++ {
+		d := hexDigit(s[i])
+		if d < 0 {
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
 }
 
 // hexDigit returns the value of a hexadecimal digit, -1 for any other byte.

@@ -42,7 +42,7 @@ type candidate struct {
 // detectors are asked in this order about every candidate name.
 var detectors = []func(candidate) (finding.Finding, bool){
 	reordered, invisible, padded, doubled, trailing, stream,
-	classID, lookalike, control, pathed, escaped, long,
+	classID, lookalike, control, pathed, escaped, forbidden, device, long,
 }
 
 // Inspect finds the disguises of each candidate name of the entity at path,

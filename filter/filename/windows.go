@@ -1,6 +1,7 @@
 package filename
 
 import (
+	"slices"
 	"strings"
 
 	"sekisho/filter/display"
@@ -14,7 +15,10 @@ func trailing(c candidate) (finding.Finding, bool) {
 	if !fromMail(c.source) {
 		tail = strings.TrimRight(tail, `/\`) // an archive's way to name a folder
 	}
-	if !c.acts() || strings.TrimFunc(tail, display.IsHidden) == "" || strings.ContainsRune(tail, ':') {
+	if !c.acts() || strings.TrimFunc(tail, display.IsHidden) == "" {
+		return none()
+	}
+	if _, named := stream(c); named && strings.ContainsRune(tail, ':') {
 		return none()
 	}
 	return c.found(finding.NameTrailing, "removed", tail)
@@ -127,13 +131,22 @@ func leaves(name string) string {
 	case strings.HasPrefix(name, "/"), strings.HasPrefix(name, `\`):
 		return "rooted"
 	}
-	for _, part := range components(name) {
-		if part == ".." {
-			return "parent"
-		}
+	if climbs(name) || strings.Contains(name, "..") && climbs(separators.Replace(name)) {
+		return "parent"
+	}
+	if decoded := unescape(name); decoded != name && climbs(decoded) {
+		return "parent"
 	}
 	return ""
 }
+
+// climbs says that a component of name is the folder above.
+func climbs(name string) bool { return slices.Contains(components(name), "..") }
+
+// separators are the characters that code pages turn into a separator: the yen
+// sign is the backslash of CP932, the won sign that of CP949.
+var separators = strings.NewReplacer("\u00a5", `\`, "\u20a9", `\`, "\uffe5", `\`, "\uff3c", `\`, "\u2216", `\`, "\ufe68", `\`,
+	"\uff0f", "/", "\u2044", "/", "\u2215", "/")
 
 // folderTrick says what is wrong with the folders before an extension that is
 // acted on, in a mail's own name any folder at all.
@@ -167,15 +180,63 @@ func lastTrimmed(name string) string { return strings.TrimRight(name, `/\`) }
 
 // escaped finds escapes that give the name another extension once decoded.
 func escaped(c candidate) (finding.Finding, bool) {
-	decoded := unescape(c.text)
-	if decoded == c.text {
-		return none()
-	}
-	for _, r := range readings(decoded) {
-		ext := effective(r)
-		if ext != c.folded && (acting[ext] != "" || documents[ext]) {
-			return c.found(finding.NameEscaped, "decoded", decoded, "decoded-ext", ext)
+	for _, decoded := range []string{unescape(c.text), shifted(c.text)} {
+		if decoded == c.text {
+			continue
+		}
+		for _, r := range readings(decoded) {
+			ext := effective(r)
+			if ext != c.folded && (acting[ext] != "" || documents[ext]) {
+				return c.found(finding.NameEscaped, "decoded", decoded, "decoded-ext", ext)
+			}
 		}
 	}
 	return none()
 }
+
+// forbidden finds an extension that only comes about when a program drops what
+// Windows forbids in names, or bytes that it cannot read.
+func forbidden(c candidate) (finding.Finding, bool) {
+	kept := permitted(c.text)
+	if kept == c.text || c.acts() {
+		return none()
+	}
+	ext := effective(kept)
+	if ext == c.folded || acting[ext] == "" {
+		return none()
+	}
+	return c.found(finding.NameForbidden, "dropped", kept, "dropped-ext", ext)
+}
+
+// permitted is name without what Windows forbids and without what no charset
+// could read.
+func permitted(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("<>\"|?*:\uFFFD", r) {
+			return -1
+		}
+		return r
+	}, name)
+}
+
+// device finds the names that Windows keeps for devices, with any extension.
+func device(c candidate) (finding.Finding, bool) {
+	stem, _, _ := strings.Cut(lastComponent(c.text), ".")
+	if len(stem) > maxDevice {
+		return none()
+	}
+	stem = display.Visible(trimTail(stem))
+	if !devices[strings.ToLower(strings.TrimRight(stem, " "))] {
+		return none()
+	}
+	return c.found(finding.NameDevice, "device", stem)
+}
+
+// maxDevice bounds a device's name with what is dropped from it.
+const maxDevice = 64
+
+// devices are the reserved names (MS-FSCC §2.1.5.2 and Naming Files). CP1252's
+// superscript digits count as digits.
+var devices = set("con", "prn", "aux", "nul", "conin$", "conout$",
+	"com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "com\u00b9", "com\u00b2", "com\u00b3",
+	"lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9", "lpt\u00b9", "lpt\u00b2", "lpt\u00b3")

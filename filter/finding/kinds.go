@@ -45,6 +45,8 @@ const (
 	NameEscaped         Kind = "name.escaped"
 	NameConflict        Kind = "name.conflict"
 	NameLong            Kind = "name.long"
+	NameForbidden       Kind = "name.forbidden"
+	NameDevice          Kind = "name.device"
 
 	// Content and type.
 	TypeMismatch Kind = "type.mismatch"
@@ -112,6 +114,8 @@ var Kinds = []Info{
 	{NameEscaped, "The name becomes another when escapes in it are decoded.", "名前の中のエスケープを解くと別の名前になる。"},
 	{NameConflict, "The candidate names of one entity end in different extensions.", "一つのファイルの名前の候補で拡張子が食い違う。"},
 	{NameLong, "The name is longer than programs show or keep.", "名前が、ソフトの表示・保存できる長さを超えている。"},
+	{NameForbidden, "Characters that Windows forbids, or bytes without a meaning, part the letters of an extension; programs that drop them leave another.", "Windows で使えない文字や読めないバイトが拡張子の文字を分けており、取り除くソフトでは別の拡張子になる。"},
+	{NameDevice, "Windows takes the name for a device (CON, NUL, COM1).", "Windows が装置名(CON、NUL、COM1 など)とみなす名前。"},
 	{TypeMismatch, "The content is of another type than the name says.", "内容の種類が名前の示すものと違う。"},
 	{TypePolyglot, "The content is valid as several types at once.", "内容が同時に複数の種類として成り立つ。"},
 	{ContainerEncrypted, "A member, a document, or the list of members needs a password that was not known; names that stand open are judged nevertheless.", "中身・文書・一覧のいずれかが、分からないパスワードで守られている(見える名前は判定に使う)。"},
