@@ -27,6 +27,7 @@ const (
 var szMethods = map[string]func(s *sevenZip, in *bytes.Reader, props []byte, size int64) (io.Reader, error){
 	"\x21":         szLZMA2,
 	"\x03\x01\x01": szLZMA,
+	"\x03\x04\x01": szPPMd,
 	"\x04\x01\x08": func(_ *sevenZip, in *bytes.Reader, _ []byte, _ int64) (io.Reader, error) {
 		return flate.NewReader(in), nil
 	},

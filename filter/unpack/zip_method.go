@@ -49,7 +49,7 @@ var zipMethods = map[uint16]zipMethod{
 	95: {name: "xz", strong: true, open: openZipXz},
 	96: {name: "jpeg"},
 	97: {name: "wavpack"},
-	98: {name: "ppmd"},
+	98: {name: "ppmd", strong: true, open: openZipPPMd},
 }
 
 func methodName(m uint16) string {
