@@ -14,6 +14,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 )
 
 const rarMagic = "Rar!\x1a\x07"
@@ -38,12 +39,13 @@ type rar struct {
 	same  map[string][]byte // contents that later links name
 	index *rarIndex
 	dict  uint64 // the largest dictionary so far
+	lock  rarLock
 	stop  bool
 }
 
-// openRAR reads RAR 1.5 to 7. One volume of several is read as far as it goes.
-func openRAR(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
-	r := &rar{members: newMembers(e, bud, yield), names: map[string]bool{}, same: map[string][]byte{}}
+// unlockRAR reads RAR 1.5 to 7. One volume of several is read as far as it goes.
+func unlockRAR(e *entity.Entity, keys *key.Ring, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
+	r := &rar{members: newMembers(e, bud, yield), names: map[string]bool{}, same: map[string][]byte{}, lock: rarLock{keys: keys}}
 	if r.base = findRAR(e.Body); r.base < 0 {
 		r.note(finding.ContainerBroken, e.Path, "record", "rar header")
 		return r.found
@@ -62,10 +64,16 @@ func openRAR(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) [
 		r.note(finding.ContainerMethod, e.Path, "record", "rar header")
 		return r.found
 	}
+	end := r.index.end
+	r.unlock()
 	r.state()
 	r.give()
+	if r.lock.headers {
+		return r.found // where it ends is not known of what came
+	}
+	r.index.end = end
 	// A volume is padded to the size of the others.
-	if rest := r.b[min(r.index.end, len(r.b)):]; len(rest) > 0 && (kindOf(rest) != "padding" || !r.index.volume) {
+	if rest := e.Body[r.base:][min(r.index.end, len(e.Body)-r.base):]; len(rest) > 0 && (kindOf(rest) != "padding" || !r.index.volume) {
 		r.trail(rest, r.base+r.index.end)
 	}
 	return r.found
@@ -86,7 +94,7 @@ func (r *rar) state() {
 	}
 	if r.index.hidden {
 		r.of.Encrypted = true
-		r.note(finding.ContainerEncrypted, r.of.Path, "method", "aes", "names", "hidden")
+		r.encrypted(r.of.Path, r.lock.locked, "method", "aes", "names", "hidden")
 	}
 }
 
@@ -170,6 +178,9 @@ func namesPart(full, plain string) bool {
 
 // fill gives e its content, or states why it has none.
 func (r *rar) fill(e *entity.Entity, f *rarFile, d *rarDecoder, i int) {
+	if f.unlocked || r.lock.headers && !e.Dir {
+		r.decrypted(e, "aes", r.lock.key)
+	}
 	switch {
 	case e.Dir:
 	case f.isLink && f.sameAs:
@@ -179,7 +190,7 @@ func (r *rar) fill(e *entity.Entity, f *rarFile, d *rarDecoder, i int) {
 	case f.isLink && f.packed == 0:
 	case f.locked:
 		e.Encrypted = true
-		r.note(finding.ContainerEncrypted, e.Path, "name", e.Name(), "method", "aes")
+		r.encrypted(e.Path, r.lock.locked, "name", e.Name(), "method", "aes")
 	case f.before || f.after:
 		e.Unread = true
 		r.note(finding.ContainerVolume, e.Path, "type", "rar")

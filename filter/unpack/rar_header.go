@@ -25,11 +25,15 @@ type rarFile struct {
 	reading string // of a service record
 	solid   bool   // goes on with the dictionary of the one before
 	locked  bool
-	before  bool // continues from an earlier volume
-	after   bool // continues in the next volume
-	dir     bool
-	isLink  bool
-	sameAs  bool // link names an earlier member with the same content
+	// unlocked says that data was decrypted, tweaked that the checksum is not
+	// that of the content alone.
+	unlocked, tweaked bool
+
+	before bool // continues from an earlier volume
+	after  bool // continues in the next volume
+	dir    bool
+	isLink bool
+	sameAs bool // link names an earlier member with the same content
 	// nameless says that one form of the name makes none.
 	nameless bool
 }

@@ -50,7 +50,7 @@ var Formats = []Format{
 	{Name: "ics", open: openICS},
 	{Name: "vcf", open: openICS},
 	{Name: "7z", unlock: unlockSevenZip},
-	{Name: "rar", open: openRAR, confined: true},
+	{Name: "rar", unlock: unlockRAR},
 	{Name: "cab", open: openCAB},
 	{Name: "arj", open: openARJ},
 	{Name: "ace"},

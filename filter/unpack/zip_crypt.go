@@ -74,8 +74,8 @@ func (m *zipMember) aes() zipAES {
 
 // unlock tries every key on every reading of m's headers that could be meant.
 func (z *zipReader) unlock(m *zipMember, path string, claims []zipClaim, lock string, l *locked) (r zipResult, k key.Key, ok bool) {
-	if lock == "strong" || z.spent() {
-		return r, k, false // PKWARE's patents kept it from other archivers
+	if z.spent() {
+		return r, k, false
 	}
 	for _, k := range z.keys.Keys() {
 		for _, spelling := range spellings(k.Text) {
@@ -115,9 +115,12 @@ func (z *zipReader) tryKey(m *zipMember, path string, claims []zipClaim, lock st
 		src = src[:min(c.packed, uint64(len(src)))]
 		mark := z.bud.Mark()
 		var r zipResult
-		if lock == "aes" {
+		switch lock {
+		case "aes":
 			r, state = z.tryAES(m, path, c, src, password)
-		} else {
+		case "strong":
+			r, state = z.tryStrong(path, c, src, password)
+		default:
 			r, state = z.tryZipCrypto(m, path, c, src, password)
 		}
 		if state != keyWrong {
