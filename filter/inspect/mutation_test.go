@@ -50,12 +50,12 @@ func TestWhatOthersExtractIsSeen(t *testing.T) {
 	}
 }
 
-// seen says that the Report has an entity with these bytes or, where the
-// other reader damaged the program or added what follows it, one that is a program.
+// seen says that the Report has an entity with these bytes or, where the readers
+// disagree on what follows the program or damaged it, one that is a program.
 func seen(rep *report.Report, got, program []byte) bool {
-	sum := digest(got)
+	sum, whole := digest(got), bytes.Equal(got, program)
 	return slices.ContainsFunc(rep.Entities, func(e report.Entity) bool {
-		return e.SHA256 == sum || !bytes.Equal(got, program) && slices.Contains(e.Types, "pe")
+		return e.SHA256 == sum || slices.Contains(e.Types, "pe") && (!whole || e.Size >= int64(len(program)))
 	})
 }
 

@@ -122,7 +122,7 @@ func goParts(contentType, encoding string, body io.Reader) []taken {
 var (
 	boundaryAnywhere = regexp.MustCompile(`(?i)boundary\s*=\s*"?([^";\r\n]+)"?`)
 	nameAnywhere     = regexp.MustCompile(`(?i)name\s*=\s*"?([^";\r\n]+)"?`)
-	encodingAnywhere = regexp.MustCompile(`(?i)content-transfer-encoding\s*:\s*"?([a-z0-9-]+)`)
+	encodingAnywhere = regexp.MustCompile(`(?im)^[ \t]*content-transfer-encoding\s*:\s*"?([a-z0-9-]+)`)
 	emptyLine        = regexp.MustCompile(`\r?\n[ \t]*\r?\n|\r\r`)
 	bodyLine         = regexp.MustCompile(`(?m)^[A-Za-z0-9+/=\x60!-_]{40,}\r*\n`)
 )

@@ -120,10 +120,16 @@ func (w *walker) occurring(list []string, body []byte) []string {
 			begins = append(begins, b)
 		}
 	}
-	if len(exact) == 0 {
-		return begins
+	if len(exact) > 0 {
+		return exact
 	}
-	return exact
+	for _, b := range begins {
+		if w.prefixes == nil {
+			w.prefixes = map[string]bool{}
+		}
+		w.prefixes[b] = true
+	}
+	return begins
 }
 
 // usage says how a boundary is used by a body's delimiter lines.
@@ -207,6 +213,8 @@ func (w *walker) guessed(h *header, body []byte) layout {
 // below a line that looks like its delimiter. A text that quotes how mail is
 // made has the lines and no file.
 func guessBoundary(text []byte) (boundary string, found bool) {
+	const most = 8
+	var tried []string
 	for pos := 0; pos < len(text); {
 		if !bytes.HasPrefix(text[pos:], []byte("--")) {
 			i := bytes.Index(text[pos:], []byte("\n--"))
@@ -216,19 +224,51 @@ func guessBoundary(text []byte) (boundary string, found bool) {
 			pos += i + 1
 		}
 		line, next := lineAt(text, pos, len(text))
-		if len(line) > 2 && len(line) <= maxBoundary && opensFile(text[next:]) {
-			return strings.TrimRight(string(line[2:]), padding7), true
+		if len(line) > 2 && len(line) <= maxBoundary && opensContent(text[next:]) {
+			boundary = strings.TrimRight(string(line[2:]), padding7)
+			if opensFile(text[next:]) {
+				return boundary, true
+			}
+			if len(tried) < most && !slices.Contains(tried, boundary) {
+				tried = append(tried, boundary)
+			}
 		}
 		pos = next
 	}
-	return "", false
+	i := slices.IndexFunc(tried, func(b string) bool { return filesInLine(text, b) })
+	if i < 0 {
+		return "", false
+	}
+	return tried[i], true
 }
+
+// filesInLine says that a file stands below a delimiter within a line.
+func filesInLine(text []byte, boundary string) bool {
+	freed, found := inline(text, boundary, false)
+	if !found {
+		return false
+	}
+	mark := []byte("\n--" + boundary)
+	for pos := 0; ; {
+		i := bytes.Index(freed[pos:], mark)
+		if i < 0 {
+			return false
+		}
+		_, pos = lineAt(freed, pos+i+1, len(freed))
+		if opensFile(freed[pos:]) {
+			return true
+		}
+	}
+}
+
+// opensContent says that b begins with a field of content.
+func opensContent(b []byte) bool { return len(b) > 8 && bytes.EqualFold(b[:8], []byte("content-")) }
 
 // opensFile says that b begins with the header of a part that is a file: encoded
 // or named.
 func opensFile(b []byte) bool {
 	const most = 4 << 10
-	if len(b) < 8 || !bytes.EqualFold(b[:8], []byte("content-")) {
+	if !opensContent(b) {
 		return false
 	}
 	h := readHeader(b[:min(len(b), most)], 0, min(len(b), most), func([]byte) bool { return false })

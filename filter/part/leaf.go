@@ -23,7 +23,7 @@ type leaf struct {
 
 // emit hands over a leaf that ends at end, in every reading of its bytes.
 func (w *walker) emit(l *leaf, end int) {
-	key := span{w.document, l.h.start, l.h.bodies[0], end}
+	key := l.span(w.document, end)
 	if w.stopped {
 		return
 	}
@@ -52,23 +52,35 @@ func (w *walker) emit(l *leaf, end int) {
 		if !l.quiet && !w.hand(&one) {
 			return
 		}
-		if i == 0 && one.MediaType != "message/rfc822" {
+		if (i == 0 || text) && one.MediaType != "message/rfc822" {
 			w.inline(&one)
 		}
 		if text && !l.quiet && w.pass.label == "" {
 			w.delimited(l, one.Body, end)
 		}
 	}
-	if text && e.MediaType != "text/rfc822-headers" {
+	if !strings.HasPrefix(e.MediaType, "message/") && e.MediaType != "text/rfc822-headers" {
 		w.undeclaredParts(l, w.raw[min(l.h.bodies[0], end):end])
 	}
+}
+
+// span is where the leaf stands, which ends at end.
+func (l *leaf) span(document, end int) span {
+	at := span{document: document, header: l.h.start, start: l.h.bodies[0], end: end}
+	if len(l.h.bodies) > 1 {
+		at.other = l.h.bodies[1]
+	}
+	return at
 }
 
 // undeclaredParts reads on in a text that holds delimiters and fields of content
 // though no header says so: programs that go by the body see parts there.
 func (w *walker) undeclaredParts(l *leaf, text []byte) {
 	boundary, found := guessBoundary(text)
-	key := undeclared{span{w.document, l.h.start, l.h.bodies[0], 0}, boundary}
+	for b := range w.prefixes {
+		found = found && !strings.HasPrefix(boundary, b)
+	}
+	key := undeclared{l.span(w.document, 0), boundary}
 	if !found || w.knownIs[boundary] || w.undeclaredSeen[key] || !w.unwrapping(l.path) {
 		return // one that is declared is read in a pass of its own
 	}
@@ -77,6 +89,7 @@ func (w *walker) undeclaredParts(l *leaf, text []byte) {
 		w.known = append(w.known, boundary)
 	}
 	w.note(finding.MimeUndeclared, l.path, "multipart in a leaf")
+	text, _ = inline(text, boundary, false)
 	w.within(&level{h: l.h, at: &numbering{path: l.path + "."}, path: l.path, boundaries: []string{boundary}}, text, "undeclared-multipart")
 }
 
@@ -275,7 +288,7 @@ func IsMail(e *entity.Entity) bool {
 	switch kind, _, _ := strings.Cut(e.MediaType, "/"); {
 	case e.MediaType == "message/rfc822", e.MediaType == "message/global", e.MediaType == "message/news":
 		return true
-	case kind == "message" && (LooksLikeMail(e.Body) || OpensWithContent(e.Body)), e.MediaType == "text/rfc822-headers" && LooksLikeMail(e.Body):
+	case kind == "message" && opensAsMail(e.Body), e.MediaType == "text/rfc822-headers" && LooksLikeMail(e.Body):
 		// Python's email parses whatever is called a message, Outlook what is
 		// called the header of one.
 		return hasContent(e.Body)
@@ -291,8 +304,19 @@ func IsMail(e *entity.Entity) bool {
 	return false
 }
 
+// opensAsMail says that the first line is a field of a message or of content.
+func opensAsMail(b []byte) bool {
+	b = bytes.TrimLeft(b, "\r\n")
+	line, _ := lineAt(b, 0, len(b))
+	name, _, ok := splitField(line)
+	return ok && (opensMessage[name] || strings.HasPrefix(name, "content-")) || LooksLikeMail(b)
+}
+
 // hasContent says that more than a header stands in a message.
 func hasContent(b []byte) bool {
+	if carriage(b) {
+		b = lineFeeds(b)
+	}
 	h := readHeader(b, 0, len(b), func([]byte) bool { return false })
 	return len(bytes.TrimSpace(b[h.bodies[0]:])) > 0
 }

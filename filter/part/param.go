@@ -241,8 +241,8 @@ func keyByte(c byte) bool {
 // cleanKey brings a parameter's name to its plain form.
 func cleanKey(s string) string {
 	s = strings.Map(func(c rune) rune {
-		if c <= ' ' || c == 0x7f {
-			return -1
+		if c <= ' ' || c >= 0x7f {
+			return -1 // no key has them; a byte order mark is not seen
 		}
 		return c
 	}, stripComments(s))

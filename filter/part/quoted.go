@@ -45,7 +45,7 @@ func qpLine(dst, line []byte, ended bool) (out []byte, soft bool) {
 			continue
 		}
 		if rest := bytes.TrimLeft(line, " \t"); rest[0] == '\r' {
-			if line = rest[1:]; len(line) == 0 {
+			if line = bytes.TrimLeft(rest, "\r"); len(line) == 0 {
 				return dst, true // the line ends in CR CR LF
 			}
 			continue // a soft break before a bare CR

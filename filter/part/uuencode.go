@@ -132,10 +132,14 @@ func octal(s string) bool {
 func uuLines(text []byte) (out []byte, used int, ended bool) {
 	for used < len(text) {
 		line, next := lineAt(text, used, len(text))
+		line = bytes.TrimRight(line, "\r")
 		if string(bytes.TrimSpace(line)) == "end" && len(out) > 0 {
 			return out, next, true
 		}
 		n, ok := uuLength(line, len(out) > 0)
+		if !ok && len(out) > 0 && uuFollows(text[next:]) {
+			n, ok = int(line[0]-' ')&0x3f, true
+		}
 		if !ok {
 			break
 		}
@@ -148,6 +152,15 @@ func uuLines(text []byte) (out []byte, used int, ended bool) {
 		return nil, 0, false
 	}
 	return out, used, false
+}
+
+// uuFollows says that a line of a file follows: the one before it, whatever it
+// states, is within the file too.
+func uuFollows(text []byte) bool {
+	line, _ := lineAt(text, 0, len(text))
+	line = bytes.TrimRight(line, "\r")
+	n, ok := uuLength(line, false)
+	return ok && n > 0 && len(line)-1 >= (n+2)/3*4
 }
 
 // uuLength reads a line's length character and says whether the line can be

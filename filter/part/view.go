@@ -49,10 +49,10 @@ func (s *sink) read(v view) header {
 		s.pass(v, pass{union: true, label: "boundary-union"})
 	}
 	if s.prefix {
-		s.pass(v, pass{loose: true, label: "boundary-prefix"})
+		s.pass(v, pass{loose: true, union: true, label: "boundary-prefix"})
 	}
 	if s.revived {
-		s.pass(v, pass{revive: true, label: "boundary-revived"})
+		s.pass(v, pass{revive: true, union: true, label: "boundary-revived"})
 	}
 	return h
 }
@@ -60,23 +60,25 @@ func (s *sink) read(v view) header {
 // further reads the views in which a program would see other lines than those
 // that the message has.
 func (s *sink) further(raw []byte) {
+	views := []view{{raw: raw}}
 	if carriage(raw) {
-		s.read(view{label: "bare-cr", raw: lineFeeds(raw)})
+		views = append(views, view{label: "bare-cr", raw: lineFeeds(raw)})
 	}
 	if swapped(raw) {
-		s.read(view{label: "lf-cr", raw: unswapped(raw)})
+		views = append(views, view{label: "lf-cr", raw: unswapped(raw)})
 	}
-	if inlined, found := s.inlined(raw); found {
-		s.read(view{label: "delimiter-in-line", raw: inlined})
+	if overlong(raw) && s.bud.Spend(s.base, int64(len(raw))) == nil {
+		s.documents++
+		views = append(views, view{label: "refolded", raw: refold(raw), document: s.documents})
 	}
-	if !overlong(raw) {
-		return
+	for i, v := range views {
+		if i > 0 {
+			s.read(v)
+		}
+		if inlined, found := s.inlined(v.raw); found {
+			s.read(view{label: join(v.label, "delimiter-in-line"), raw: inlined, document: v.document})
+		}
 	}
-	if s.bud.Spend(s.base, int64(len(raw))) != nil {
-		return
-	}
-	s.documents++
-	s.read(view{label: "refolded", raw: refold(raw), document: s.documents})
 }
 
 // enter counts a pass; false says that there were too many.
@@ -150,29 +152,45 @@ const mostSought = 64
 // inlined returns raw with a line end before every delimiter that stands within
 // a line: behind a blank, a byte order mark, an odd line end, or text.
 func (s *sink) inlined(raw []byte) (out []byte, found bool) {
-	for n, b := range s.known {
-		if n >= mostSought {
-			_ = s.bud.Exceed(budget.Depth, s.base)
-			break
-		}
-		mark := []byte("--" + b)
-		for pos := 0; pos < len(raw); {
-			i := bytes.Index(raw[pos:], mark)
-			if i < 0 {
-				break
-			}
-			at := pos + i
-			pos = at + len(mark)
-			if at == 0 || raw[at-1] == '\n' || raw[at-1] == '-' || !endsDelimiter(raw[pos:]) {
-				continue
-			}
-			if !found {
-				out, found = bytes.Clone(raw), true
-			}
-			out[at-1] = '\n'
+	if len(s.known) > mostSought {
+		_ = s.bud.Exceed(budget.Depth, s.base)
+	}
+	out = raw
+	for _, b := range s.known[:min(len(s.known), mostSought)] {
+		if freed, any := inline(out, b, s.prefixes[b]); any {
+			out, found = freed, true
 		}
 	}
 	return out, found
+}
+
+// inline does so for one boundary. begins says that the lines go on behind it.
+func inline(raw []byte, boundary string, begins bool) (out []byte, found bool) {
+	mark := []byte("--" + boundary)
+	out = raw
+	for pos := 0; ; {
+		i := bytes.Index(raw[pos:], mark)
+		if i < 0 {
+			return out, found
+		}
+		at := pos + i
+		pos = at + len(mark)
+		if at == 0 || raw[at-1] == '\n' || !begins && !endsDelimiter(raw[pos:]) && !contentBelow(raw, pos) {
+			continue
+		}
+		if !found {
+			out, found = bytes.Clone(raw), true
+		}
+		out[at-1] = '\n'
+	}
+}
+
+// contentBelow says that little follows at pos before a line with a field of
+// content.
+func contentBelow(raw []byte, pos int) bool {
+	const most = 16
+	line, next := lineAt(raw, pos, min(len(raw), pos+most))
+	return len(line) < most && opensContent(raw[next:])
 }
 
 // endsDelimiter says that b goes on as a delimiter does behind its boundary: with

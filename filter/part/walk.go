@@ -13,7 +13,7 @@ import (
 
 // span is where a part stands, by which a part met again in another pass is
 // known: the same bytes under another header are another part.
-type span struct{ document, header, start, end int }
+type span struct{ document, header, start, other, end int }
 
 // undeclared is a multipart that was found in a leaf.
 type undeclared struct {
@@ -41,9 +41,11 @@ type sink struct {
 	choices int
 	prefix  bool
 	revived bool
-	// known are the boundaries met so far, in their order.
-	known   []string
-	knownIs map[string]bool
+	// known are the boundaries met so far, in their order; prefixes those that
+	// only begin a delimiter line.
+	known    []string
+	knownIs  map[string]bool
+	prefixes map[string]bool
 
 	undeclaredSeen map[undeclared]bool
 }
@@ -182,11 +184,25 @@ func (w *walker) delimit(d delimiter, next int) {
 	}
 	l.parts++
 	l.at.count++
-	h := readHeader(w.raw, next, len(w.raw), func(line []byte) bool {
+	h := readHeader(w.raw, w.fieldBehind(d, next), len(w.raw), func(line []byte) bool {
 		d, ok := w.stack.match(line, w.pass.loose)
 		return ok && d.length > 0
 	})
 	w.open(h, l.at.path+strconv.Itoa(l.at.count), nil, l.digest, reading)
+}
+
+// fieldBehind returns where the header begins behind a delimiter line that ends
+// before next: within the line where that goes on with a field of content.
+func (w *walker) fieldBehind(d delimiter, next int) int {
+	if d.exact {
+		return next
+	}
+	from := bytes.LastIndexByte(w.raw[:max(next-1, 0)], '\n') + 1 + 2 + d.length
+	rest := bytes.TrimLeft(w.raw[min(from, next):next], padding7)
+	if !opensContent(rest) {
+		return next
+	}
+	return next - len(rest)
 }
 
 // bury keeps the boundaries of a multipart that has ended.
@@ -284,6 +300,9 @@ func (w *walker) finish(end, to int) {
 		w.emit(&leaf{h: l.h, path: l.path, reading: w.pass.label}, trimBreak(w.raw, end, to))
 	default:
 		w.outside(l, "preamble", start, end)
+		if l.parts == 0 && len(l.encodings) > 0 && l.encodings[0] != identity {
+			w.emit(&leaf{h: l.h, path: l.path, reading: join(w.pass.label, "multipart-as-leaf")}, trimBreak(w.raw, end, to))
+		}
 	}
 }
 
@@ -356,14 +375,28 @@ func (w *walker) outside(l *level, where string, start, end int) {
 		return
 	}
 	out := &leaf{path: l.at.path + where, reading: where, h: header{bodies: []int{start}}, quiet: true}
-	first, _ := lineAt(text, 0, len(text))
-	if name, _, ok := splitField(first); ok && strings.HasPrefix(name, "content-") {
+	if at := contentIn(text); at >= 0 {
 		w.note(finding.MimeUndeclared, l.path, "part in the "+where)
-		out.h = readHeader(w.raw, end-len(text), end, func([]byte) bool { return false })
+		out.h = readHeader(w.raw, end-len(text)+at, end, func([]byte) bool { return false })
 		out.quiet = false
 		w.nestedOutside(out, end)
 	}
+	w.undeclaredParts(out, text)
 	w.emit(out, end)
+}
+
+// contentIn returns where in the text outside the parts a field of content stands:
+// at its beginning, or where a file follows. -1 without one.
+func contentIn(text []byte) int {
+	const lines = 50
+	for pos, n := 0, 0; pos < len(text) && n < lines; n++ {
+		line, next := lineAt(text, pos, len(text))
+		if name, _, ok := splitField(line); ok && strings.HasPrefix(name, "content-") && (n == 0 || opensFile(text[pos:])) {
+			return pos
+		}
+		pos = next
+	}
+	return -1
 }
 
 // nestedOutside reads a multipart that stands outside the delimiters.
