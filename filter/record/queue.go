@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -12,6 +13,13 @@ import (
 const (
 	maxWaitingLines = 4096
 	maxWaitingBytes = 8 << 20
+)
+
+// Lines that come thick are written together: one write each writeEvery, of
+// maxBatch bytes at most. The first after a pause goes out at once.
+const (
+	writeEvery = 5 * time.Millisecond
+	maxBatch   = 64 << 10
 )
 
 // errStuck says that the log still takes nothing when the daemon ends.
@@ -28,6 +36,7 @@ type queue struct {
 	dropped atomic.Int64 // in all
 	waiting atomic.Int64 // bytes
 	done    chan struct{}
+	closing chan struct{} // ends the pauses
 
 	mu     sync.RWMutex // held for writing by the one who closes lines
 	closed bool
@@ -35,7 +44,7 @@ type queue struct {
 }
 
 func newQueue(w io.Writer, notice func(lost int64) []byte) *queue {
-	q := &queue{w: w, notice: notice, done: make(chan struct{}), lines: make(chan []byte, maxWaitingLines)}
+	q := &queue{w: w, notice: notice, done: make(chan struct{}), closing: make(chan struct{}), lines: make(chan []byte, maxWaitingLines)}
 	go q.run()
 	return q
 }
@@ -66,14 +75,51 @@ func (q *queue) miss() {
 func (q *queue) run() {
 	defer close(q.done)
 	for line := range q.lines {
-		_, err := q.w.Write(line)
-		q.waiting.Add(-int64(len(line)))
-		if err != nil {
-			q.miss()
-			continue
+		for line != nil {
+			q.put(line)
+			q.pause()
+			line = q.gather()
 		}
-		q.tell()
 	}
+}
+
+// put writes lines.
+func (q *queue) put(lines []byte) {
+	n, err := q.w.Write(lines)
+	q.waiting.Add(-int64(len(lines)))
+	if err == nil {
+		q.tell()
+		return
+	}
+	for range bytes.Count(lines[max(0, min(n, len(lines))):], []byte("\n")) {
+		q.miss()
+	}
+}
+
+// pause lets lines gather.
+func (q *queue) pause() {
+	t := time.NewTimer(writeEvery)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-q.closing:
+	}
+}
+
+// gather returns what waits as one, nil if nothing does.
+func (q *queue) gather() (lines []byte) {
+	for len(lines) < maxBatch {
+		select {
+		case line := <-q.lines: // nil if closed
+			if line == nil {
+				return lines
+			}
+			lines = append(lines, line...)
+		default:
+			return lines
+		}
+	}
+	return lines
 }
 
 // tell writes how many lines were lost since it was last told.
@@ -93,6 +139,7 @@ func (q *queue) close(limit time.Duration) error {
 	if !q.closed {
 		q.closed = true
 		close(q.lines)
+		close(q.closing)
 	}
 	q.mu.Unlock()
 	select {

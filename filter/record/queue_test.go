@@ -101,3 +101,36 @@ func TestAFullLogIsToldOfWhenItTakesLinesAgain(t *testing.T) {
 		t.Errorf("the log holds %q, want service.stopped and log.dropped count=3", got)
 	}
 }
+
+// counting counts the writes, which wait until it is opened.
+type counting struct {
+	stuck
+	writes int
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.writes++
+	return c.stuck.Write(p)
+}
+
+func TestLinesThatWaitAreWrittenTogether(t *testing.T) {
+	for _, format := range []string{"json", "text"} {
+		w := &counting{stuck: stuck{open: make(chan struct{})}}
+		l := NewQueued(w, format, clock)
+		const lines = 500
+		for range lines {
+			l.Info(ServiceStarted).Send()
+		}
+		close(w.open)
+		if err := l.Close(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		text := w.text.String()
+		if strings.Count(text, "service.started") != lines || strings.Count(text, "\n") != lines {
+			t.Errorf("%s: %d of %d lines arrived with %d line ends", format, strings.Count(text, "service.started"), lines, strings.Count(text, "\n"))
+		}
+		if most := 3 + len(text)/maxBatch; w.writes > most {
+			t.Errorf("%s: %d writes for %d lines, want at most %d", format, w.writes, lines, most)
+		}
+	}
+}

@@ -9,20 +9,24 @@ import (
 	"strings"
 )
 
-// textWriter turns each JSON line into one line for people: time, level,
+// textWriter turns JSON lines into lines for people: time, level,
 // event, then field=value in the order of the JSON. The values were escaped
 // before; what JSON itself escapes stays visible through %q.
 type textWriter struct{ w io.Writer }
 
-func (t textWriter) Write(line []byte) (int, error) {
-	text, err := render(line)
-	if err != nil {
-		text = string(line)
+func (t textWriter) Write(lines []byte) (int, error) {
+	var out strings.Builder
+	for line := range bytes.Lines(lines) {
+		text, err := render(line)
+		if err != nil {
+			text = string(line)
+		}
+		out.WriteString(text)
 	}
-	if _, err := io.WriteString(t.w, text); err != nil {
+	if _, err := io.WriteString(t.w, out.String()); err != nil {
 		return 0, err
 	}
-	return len(line), nil
+	return len(lines), nil
 }
 
 // render reads one flat JSON object token by token, so that the order stays.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sekisho/filter/inspect"
+	"sekisho/filter/quiet"
 	"sekisho/filter/report"
 	"sekisho/filter/sandbox/frame"
 )
@@ -28,7 +29,8 @@ import (
 type worker struct {
 	cmd    *exec.Cmd
 	conn   net.Conn
-	in     *bufio.Reader // of conn
+	wire   *quiet.Conn   // of conn
+	in     *bufio.Reader // of wire
 	memory *memory
 	statm  *os.File // /proc/PID/statm
 	stderr *clip
@@ -89,7 +91,8 @@ func (w *worker) spawn(p *program) error {
 	if w.conn, err = net.FileConn(ours); err != nil {
 		return fmt.Errorf("using the socket pair: %w", err)
 	}
-	w.in = bufio.NewReaderSize(w.conn, 16<<10) // most Reports are shorter
+	w.wire = quiet.New(w.conn)
+	w.in = bufio.NewReaderSize(w.wire, 16<<10) // most Reports are shorter
 	w.cmd = &exec.Cmd{Path: p.path(), Args: p.argv, Env: environment, Dir: "/", Stderr: w.stderr,
 		ExtraFiles: []*os.File{theirs, viewFile}, WaitDelay: time.Second,
 		// A group of its own: Ctrl-C stops the gate, which still answers.
@@ -200,7 +203,7 @@ func (w *worker) hand(in inspect.Input, s Settings, left time.Duration) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.conn.Write(frame.Append(nil, w.jobs, b))
+	_, err = w.wire.Write(frame.Append(nil, w.jobs, b))
 	return err
 }
 

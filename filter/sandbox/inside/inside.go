@@ -99,7 +99,7 @@ func build() string {
 const watched = 64 << 10
 
 // serve inspects with h what the gate asks for.
-func serve(gate *control, h Handler, memory []byte) error {
+func serve(gate io.ReadWriter, h Handler, memory []byte) error {
 	in := bufio.NewReader(gate)
 	var buf bytes.Buffer
 	for {
