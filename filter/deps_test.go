@@ -59,6 +59,7 @@ var owners = map[string][]string{
 	"modernc.org/sqlite":             {"filter/quarantine/sqlite"},
 	"database/sql":                   {"filter/quarantine/sqlite"},
 	"github.com/rs/zerolog":          {"filter/record"},
+	"github.com/prometheus":          {"filter/record"},
 	"github.com/emersion/go-msgauth": {"filter/auth"},
 	"blitiri.com.ar/go/spf":          {"filter/auth"},
 	"github.com/mholt/archives":      {"filter/unpack"},

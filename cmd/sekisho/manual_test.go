@@ -39,3 +39,12 @@ func describe(t *testing.T, b *strings.Builder, c *cobra.Command) {
 		}
 	}
 }
+
+func TestDocGauges(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| metric | meaning |\n| --- | --- |\n")
+	for _, g := range gauges {
+		b.WriteString("| `" + g.Name + "` | " + g.Text + " |\n")
+	}
+	testfile.Doc(t, "docs/log.md", "the catalogue of gauges", b.String())
+}

@@ -84,6 +84,26 @@ func (o *opener) lock() string {
 	return o.pool.Status().Lock
 }
 
+// status is the state of the workers, nothing without a pool.
+func (o *opener) status() sandbox.Status {
+	if o.pool == nil {
+		return sandbox.Status{}
+	}
+	return o.pool.Status()
+}
+
+// level is how well the workers are locked up: 2 fully, 1 by seccomp alone, 0
+// not at all.
+func (o *opener) level() float64 {
+	switch {
+	case o.pool == nil:
+		return 0
+	case o.pool.Status().Degraded:
+		return 1
+	}
+	return 2
+}
+
 func (o *opener) close() {
 	if o.pool != nil {
 		o.pool.Close()

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,7 +55,7 @@ func scriptParams(project string) testscript.Params {
 			"jq":       cmdJQ,
 			"setjq":    cmdSetJQ,
 			"arrived":  cmdArrived,
-			"freeport": cmdFreePort,
+			"freeport": cmdFreePort, "fetch": cmdFetch,
 		},
 	}
 }
@@ -185,6 +187,22 @@ func cmdArrived(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	_, err := sink.Wait(ctx, match)
 	ts.Check(err)
+}
+
+// cmdFetch writes what an HTTP server answers into a file: fetch URL FILE.
+func cmdFetch(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: fetch URL FILE")
+	}
+	answer, err := http.Get(args[0])
+	ts.Check(err)
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if answer.StatusCode != http.StatusOK {
+		ts.Fatalf("fetch: %s", answer.Status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o600))
 }
 
 // cmdFreePort sets a variable to a free loopback port: freeport NAME.

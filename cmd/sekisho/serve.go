@@ -96,6 +96,8 @@ type daemon struct {
 	gate   *filter.Gate
 	store  quarantine.Store
 	opener *opener
+	// metrics is nil unless somebody may read them.
+	metrics *record.Metrics
 }
 
 // run serves until ctx ends. Nothing listens before everything is ready.
@@ -110,6 +112,10 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	d.log = record.NewQueued(d.logTo, cfg.LogFormat, time.Now)
+	if cfg.MetricsListen != "" {
+		d.metrics = record.NewMetrics()
+		d.log.Measure(d.metrics)
+	}
 	defer func() { _ = d.log.Close(time.Second) }() // nobody is left to be told
 	if d.opener, err = newOpener(cfg, 0, d.noteSandbox); err != nil {
 		return err
@@ -140,6 +146,12 @@ func (d *daemon) listen(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	server := session.New(sessionConfig(cfg, d.note), d.gate.Answer)
+	d.measure(server)
+	stopMetrics, err := d.serveMetrics(cfg)
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
+	defer stopMetrics()
 	failed := make(chan error, len(listeners))
 	var running sync.WaitGroup
 	for _, l := range listeners {
@@ -246,10 +258,7 @@ func openListeners(cfg *config.Config) ([]net.Listener, error) {
 	for _, address := range cfg.Listen {
 		l, err := session.Listen(address, cfg.ListenRemote, cfg.SocketMode)
 		if err != nil {
-			for _, open := range out {
-				err = errors.Join(err, open.Close())
-			}
-			return nil, &config.Error{File: "listen", Err: err, Hint: listenHint(err)}
+			return nil, &config.Error{File: "listen", Err: errors.Join(err, closeAll(out)), Hint: listenHint(err)}
 		}
 		out = append(out, l)
 	}
@@ -257,6 +266,13 @@ func openListeners(cfg *config.Config) ([]net.Listener, error) {
 		return nil, &config.Error{File: "listen", Err: errors.New("no address to listen on"), Hint: "for example listen: [inet:127.0.0.1:8896]"}
 	}
 	return out, nil
+}
+
+func closeAll(listeners []net.Listener) (err error) {
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
 }
 
 func listenHint(err error) string {

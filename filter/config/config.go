@@ -63,6 +63,7 @@ type Config struct {
 	SubjectPrefix string
 	RejectContact string
 	LogFormat     string
+	MetricsListen string
 
 	origin map[string]string
 }

@@ -79,6 +79,7 @@ var keys = []key{
 	text("tag.subject_prefix", "", "Text put before the subject of a tagged message; empty: only header fields are added.", func(c *Config) *string { return &c.SubjectPrefix }),
 	text("reject.contact", "", "Whom a refused sender may ask, shown in the SMTP reply.", func(c *Config) *string { return &c.RejectContact }),
 	text("log.format", "json", "`json` for machines or `text` for people, to standard error.", func(c *Config) *string { return &c.LogFormat }),
+	text("metrics.listen", "", "Where Prometheus may read metrics, at `/metrics`: `inet:127.0.0.1:9896` or `unix:/PATH`, loopback only; empty: nowhere.", func(c *Config) *string { return &c.MetricsListen }),
 }
 
 func text(name, def, doc string, p func(*Config) *string) key {

@@ -10,7 +10,7 @@ import (
 var bound = []string{
 	"listen", "listen_remote", "socket_mode", "limit.", "spool.", "log.",
 	"timeout.read", "timeout.write", "timeout.idle", "timeout.data", "timeout.message", "timeout.stop",
-	"quarantine.dir", "quarantine.reserve", "sandbox.",
+	"quarantine.dir", "quarantine.reserve", "sandbox.", "metrics.",
 }
 
 // needsRestart says that a reload does not change the key.

@@ -11,6 +11,7 @@ import (
 func TestDocHoldsEveryEventAndField(t *testing.T) {
 	testfile.Doc(t, "docs/log.md", "the catalogue of events", table("event", Events))
 	testfile.Doc(t, "docs/log.md", "the catalogue of fields", table("field", Fields))
+	testfile.Doc(t, "docs/log.md", "the catalogue of metrics", table("metric", MetricNames))
 }
 
 func table(title string, list []Info) string {

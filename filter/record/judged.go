@@ -30,6 +30,7 @@ type Judgement struct {
 
 // Judged writes message.judged.
 func (l *Log) Judged(j Judgement) {
+	l.metrics.judged(j)
 	n := l.Info(MessageJudged)
 	n.client(j.Message)
 	n.Str("incident", j.Incident).Str("disposition", j.Verdict.Disposition.String())

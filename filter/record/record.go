@@ -22,10 +22,11 @@ import (
 
 // Log writes events. Its methods may be called from many goroutines.
 type Log struct {
-	zero  zerolog.Logger
-	sink  *sink
-	now   func() time.Time
-	queue *queue // nil when each line is written at once
+	zero    zerolog.Logger
+	sink    *sink
+	now     func() time.Time
+	queue   *queue   // nil when each line is written at once
+	metrics *Metrics // nil when nobody counts
 }
 
 // New returns a Log that writes to w, as "json" or as "text".
@@ -85,6 +86,7 @@ func (l *Log) Warn(ev Event) *Line  { return l.line(l.zero.Warn(), ev) }
 func (l *Log) Error(ev Event) *Line { return l.line(l.zero.Error(), ev) }
 
 func (l *Log) line(e *zerolog.Event, ev Event) *Line {
+	l.metrics.event(ev)
 	const milliseconds = "2006-01-02T15:04:05.000Z07:00"
 	e.Str("time", l.now().Format(milliseconds)).Str("event", string(ev))
 	return &Line{e: e, log: l}
