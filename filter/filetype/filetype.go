@@ -23,7 +23,7 @@ type Type struct {
 	Match func([]byte) bool
 	// told is Match for the formats that are text, given the opening of it;
 	// seen is Match for those that need more than bytes.
-	told func(text []byte) bool
+	told func(*opening) bool
 	seen func(*look) bool
 }
 
@@ -31,11 +31,12 @@ type Type struct {
 // costs enough to be worked out once.
 type look struct {
 	b     []byte
-	text  []byte // its opening; nil if it is no text
-	boxes *bool  // what boxed said
+	text  *opening    // nil if it is no text
+	boxes *bool       // what boxed said
+	zip   *[]zipEntry // what entries said
 }
 
-func newLook(b []byte) *look { return &look{b: b, text: opening(b)} }
+func newLook(b []byte) *look { return &look{b: b, text: open(b)} }
 
 // boxed says that b is of a format that honestly holds archives as they are:
 // an archive's mark inside is a member and no second face of the file. In text

@@ -6,16 +6,16 @@ var offices = []Type{
 	{Name: "ole", Holds: true, Match: isOLE},
 	{Name: "msi", Runs: true, Holds: true, Match: rootClass("\x84\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46", "\x86\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46", "\x82\x10\x0c\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46")},
 	{Name: "msg", Holds: true, Match: isMSG},
-	{Name: "ooxml", Match: member(isName("[content_types].xml"))},
-	{Name: "ooxml-macro", Runs: true, Match: isOOXMLMacro}, // zip.go
-	{Name: "docx", Match: member(under("word/"))},
-	{Name: "xlsx", Match: member(under("xl/"))},
-	{Name: "pptx", Match: member(under("ppt/"))},
-	{Name: "xps", Match: member(isName("fixeddocseq.fdseq"))},
-	{Name: "odf", Match: isODF},
-	{Name: "epub", Match: isEPUB},
-	{Name: "jar", Runs: true, Holds: true, Match: isJAR},
-	{Name: "apk", Runs: true, Holds: true, Match: member(isName("androidmanifest.xml"))},
+	looking("ooxml", plain, member(contentTypes)),
+	looking("ooxml-macro", runs, isOOXMLMacro), // zip.go
+	looking("docx", plain, member(under("word/"))),
+	looking("xlsx", plain, member(under("xl/"))),
+	looking("pptx", plain, member(under("ppt/"))),
+	looking("xps", plain, member(isName("fixeddocseq.fdseq"))),
+	looking("odf", plain, isODF),
+	looking("epub", plain, isEPUB),
+	runsAndHolds(looking("jar", runs, isJAR)),
+	runsAndHolds(looking("apk", runs, member(isName("androidmanifest.xml")))),
 	{Name: "rtf", Match: starts("{\\rt", "\xef\xbb\xbf{\\rt")},
 	// MS-ONESTORE §2.3.1: the file's class, of a section and of a notebook.
 	{Name: "onenote", Runs: true, Holds: true, Match: starts(
@@ -67,7 +67,13 @@ const nameid = "_\x00_\x00n\x00a\x00m\x00e\x00i\x00d\x00_\x00v\x00e\x00r\x00s\x0
 var messageClass = rootClass("\x0b\x0d\x02\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46")
 
 // isJAR matches a Java archive: a manifest, or classes.
-func isJAR(b []byte) bool { return jarPart(b) && !isODF(b) }
+func isJAR(l *look) bool { return jarPart(l) && !isODF(l) }
+
+// runsAndHolds marks a type that starts something and holds files too.
+func runsAndHolds(t Type) Type {
+	t.Runs, t.Holds = true, true
+	return t
+}
 
 var jarPart = member(func(name string) bool {
 	return name == "meta-inf/manifest.mf" || len(name) > 6 && name[len(name)-6:] == ".class"

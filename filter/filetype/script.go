@@ -25,14 +25,12 @@ func isShebang(b []byte) bool {
 
 // isPowerShell matches words that stand in no other language's text by
 // chance, at the start of a line.
-func isPowerShell(text []byte) bool {
-	for _, m := range []string{"invoke-expression ", "invoke-webrequest ", "start-process ", "set-executionpolicy ", "[cmdletbinding", "iex (", "iex("} {
-		if at(text, 0, m) || bytes.Contains(text, []byte("\n"+m)) {
-			return true
-		}
-	}
-	return false
+func isPowerShell(t *opening) bool {
+	return powerShell(t.b) || t.holds("\ninvoke-expression ", "\ninvoke-webrequest ", "\nstart-process ",
+		"\nset-executionpolicy ", "\n[cmdletbinding", "\niex (", "\niex(")
 }
+
+var powerShell = starts("invoke-expression ", "invoke-webrequest ", "start-process ", "set-executionpolicy ", "[cmdletbinding", "iex (", "iex(")
 
 // isEncoded matches the output of Microsoft's script encoder (JSE, VBE).
 func isEncoded(b []byte) bool {
@@ -41,19 +39,19 @@ func isEncoded(b []byte) bool {
 	return i >= 0 && i < 4 && len(b) > i+12 && isText(b)
 }
 
-func isWSF(text []byte) bool {
-	return holdsAny(text, []string{"<job", "<package"}) && holdsAny(text, []string{"<script language", "<script type", "<script src", "<script>"}) &&
-		!holdsAny(text, []string{"<html", "<svg", "<body"})
+func isWSF(t *opening) bool {
+	return t.holds("<job", "<package") && t.holds("<script language", "<script type", "<script src", "<script>") &&
+		!t.holds("<html", "<svg", "<body")
 }
 
 // isWSH matches JScript and VBScript by the objects that only the scripting
 // host has, where a web page cannot be meant.
-func isWSH(text []byte) bool {
-	host := holdsAny(text, []string{"createobject(\"wscript.", "createobject(\"scripting.", "activexobject(\"wscript.",
-		"activexobject('wscript.", "activexobject(\"scripting.", "wscript.createobject", "wscript.shell", "wscript.echo", "wscript.quit"})
-	return host && !at(text, 0, "<") && !isMail(text)
+func isWSH(t *opening) bool {
+	host := t.holds("createobject(\"wscript.", "createobject(\"scripting.", "activexobject(\"wscript.",
+		"activexobject('wscript.", "activexobject(\"scripting.", "wscript.createobject", "wscript.shell", "wscript.echo", "wscript.quit")
+	return host && !t.begins("<") && !isMail(t)
 }
 
-func isINF(text []byte) bool {
-	return holdsAny(text, []string{"[version]"}) && holdsAny(text, []string{"$chicago$", "$windows nt$", "$windows 95$"})
+func isINF(t *opening) bool {
+	return t.holds("[version]") && t.holds("$chicago$", "$windows nt$", "$windows 95$")
 }

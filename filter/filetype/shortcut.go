@@ -19,12 +19,12 @@ var shortcuts = []Type{
 }
 
 // isSCF matches a shell command file by its section and one of its keys.
-func isSCF(text []byte) bool {
-	return section("[shell]")(text) && holdsAny(text, []string{"iconfile", "command="})
-}
+func isSCF(t *opening) bool { return shellSection(t) && t.holds("iconfile", "command=") }
+
+var shellSection = section("[shell]")
 
 // isWebloc matches a property list whose only use is a URL.
 func isWebloc(l *look) bool {
-	return len(l.b) < sampled && holdsAny(l.text, []string{"<plist"}) && holdsAny(l.text, []string{"<key>url</key>"}) ||
+	return len(l.b) < sampled && l.text != nil && l.text.holds("<plist") && l.text.holds("<key>url</key>") ||
 		at(l.b, 0, "bplist00\xd1\x01\x02SURL")
 }

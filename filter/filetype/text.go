@@ -93,9 +93,23 @@ func zeros(b []byte) int {
 	return n
 }
 
-// opening returns the start of a text in lower case, UTF-16 narrowed, without
-// byte order mark and blanks; nil for what is no text.
-func opening(b []byte) []byte {
+// opening is the start of a text: in lower case, UTF-16 narrowed, without byte
+// order mark and blanks.
+type opening struct {
+	b []byte
+	// pairs are the pairs of bytes that stand in it, and some that share their
+	// places: what is searched for is mostly missing, and is known to be by a
+	// pair of its own that is.
+	pairs [pairPlaces]bool
+	room  [sampled]byte
+}
+
+const pairPlaces = 4096
+
+func pairPlace(a, b byte) int { return (int(a)<<5 ^ int(b)) % pairPlaces }
+
+// open returns the opening of b, nil for what is no text.
+func open(b []byte) *opening {
 	if !isText(b) {
 		return nil
 	}
@@ -104,7 +118,38 @@ func opening(b []byte) []byte {
 		sample = narrow
 	}
 	sample = bytes.TrimPrefix(sample, []byte("\xef\xbb\xbf"))
-	return lower(bytes.TrimLeft(sample, " \t\r\n\f\v"))
+	sample = bytes.TrimLeft(sample, " \t\r\n\f\v")
+	t, last := &opening{}, byte(0)
+	for i, c := range sample {
+		if c-'A' < 26 {
+			c += 'a' - 'A'
+		}
+		t.room[i] = c
+		t.pairs[pairPlace(last, c)] = true
+		last = c
+	}
+	t.b = t.room[:len(sample)]
+	return t
+}
+
+// begins says that the text begins with mark, which is in lower case.
+func (t *opening) begins(mark string) bool { return at(t.b, 0, mark) }
+
+// holds says that one of the marks, in lower case, stands in the text.
+func (t *opening) holds(marks ...string) bool {
+	for _, m := range marks {
+		if t.may(m) && bytes.Contains(t.b, []byte(m)) {
+			return true
+		}
+	}
+	return false
+}
+
+// may says whether mark, of two bytes at least, may stand in the text.
+func (t *opening) may(mark string) bool {
+	last, middle := len(mark)-2, len(mark)/2-1
+	return t.pairs[pairPlace(mark[0], mark[1])] && t.pairs[pairPlace(mark[last], mark[last+1])] &&
+		t.pairs[pairPlace(mark[middle], mark[middle+1])]
 }
 
 // lower returns b with ASCII capitals made small, and leaves other bytes
@@ -112,7 +157,7 @@ func opening(b []byte) []byte {
 func lower(b []byte) []byte {
 	out := make([]byte, len(b))
 	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
+		if c-'A' < 26 {
 			c += 'a' - 'A'
 		}
 		out[i] = c
@@ -128,27 +173,36 @@ const (
 )
 
 // textual builds a type that is told by the opening of a text.
-func textual(name string, does int, told func(text []byte) bool) Type {
-	match := func(b []byte) bool { return told(opening(b)) }
+func textual(name string, does int, told func(*opening) bool) Type {
+	match := func(b []byte) bool {
+		t := open(b)
+		return t != nil && told(t)
+	}
 	return Type{Name: name, Runs: does == runs, Holds: does == holds, Match: match, told: told}
 }
 
 // begins returns a matcher of texts that begin with one of the lower-case
 // marks.
-func begins(marks ...string) func([]byte) bool { return starts(marks...) }
+func begins(marks ...string) func(*opening) bool {
+	match := starts(marks...)
+	return func(t *opening) bool { return match(t.b) }
+}
 
 // tells returns a matcher of texts that hold one of the lower-case marks near
 // their start.
-func tells(marks ...string) func([]byte) bool {
-	return func(text []byte) bool { return holdsAny(text, marks) }
+func tells(marks ...string) func(*opening) bool {
+	return func(t *opening) bool { return t.holds(marks...) }
 }
 
 // section returns a matcher of settings files with a line that begins with
 // mark, after no other lines than settings files have: a mail that quotes one
 // has prose before it.
-func section(mark string) func([]byte) bool {
-	return func(text []byte) bool {
-		for line := range bytes.Lines(text) {
+func section(mark string) func(*opening) bool {
+	return func(t *opening) bool {
+		if !t.may(mark) {
+			return false
+		}
+		for line := range bytes.Lines(t.b) {
 			line = bytes.TrimSpace(line)
 			if at(line, 0, mark) {
 				return true
@@ -165,13 +219,4 @@ func section(mark string) func([]byte) bool {
 func setting(line []byte) bool {
 	return len(line) == 0 || line[0] == ';' || line[0] == '#' || line[0] == '[' || bytes.IndexByte(line, '=') > 0 ||
 		bytes.Count(line, []byte(":")) >= 2
-}
-
-func holdsAny(text []byte, marks []string) bool {
-	for _, m := range marks {
-		if bytes.Contains(text, []byte(m)) {
-			return true
-		}
-	}
-	return false
 }

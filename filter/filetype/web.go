@@ -28,16 +28,13 @@ var openTags = []string{
 	"<title", "<b>", "<body", "<br", "<p>", "<p ", "<!--", "<meta", "<form", "<img", "<center", "<object", "<embed",
 }
 
-func isHTML(text []byte) bool {
+func isHTML(t *opening) bool {
 	for _, tag := range openTags {
-		if at(text, 0, tag) {
+		if t.begins(tag) {
 			return true
 		}
 	}
-	if isMail(text) {
-		return false
-	}
-	return holdsAny(text, []string{"<html", "<!doctype html", "<body"}) && bytes.IndexByte(text, '<') < 512
+	return t.holds("<html", "<!doctype html", "<body") && bytes.IndexByte(t.b, '<') < 512 && !isMail(t)
 }
 
 // headers says that text begins with mail header fields, and returns them up
@@ -58,14 +55,14 @@ func headers(text []byte) (fields []byte, ok bool) {
 }
 
 // isMail matches a message by two header fields that any has (RFC 5322 §3.6).
-func isMail(text []byte) bool {
-	fields, ok := headers(text)
+func isMail(t *opening) bool {
+	fields, ok := headers(t.b)
 	if !ok {
 		return false
 	}
 	n := 0
-	for _, f := range []string{"from:", "to:", "date:", "subject:", "received:", "message-id:", "mime-version:", "return-path:", "content-type:"} {
-		if at(fields, 0, f) || bytes.Contains(fields, []byte("\n"+f)) {
+	for _, f := range [...]string{"\nfrom:", "\nto:", "\ndate:", "\nsubject:", "\nreceived:", "\nmessage-id:", "\nmime-version:", "\nreturn-path:", "\ncontent-type:"} {
+		if at(fields, 0, f[1:]) || t.may(f) && bytes.Contains(fields, []byte(f)) {
 			n++
 		}
 	}
@@ -75,7 +72,10 @@ func isMail(text []byte) bool {
 // isMHT matches a web archive (RFC 2557): a message of related parts. Word
 // finds it behind other bytes as well (JPCERT/CC 2023, MalDoc in PDF).
 func isMHT(l *look) bool {
-	b, text := l.b, l.text
+	b, text := l.b, []byte(nil)
+	if l.text != nil {
+		text = l.text.b
+	}
 	if text == nil && at(b, 0, "%PDF") || isPDF(b) {
 		i := lineBegins(head(b, 256<<10), "mime-version:")
 		if i < 0 {

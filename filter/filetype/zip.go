@@ -88,18 +88,27 @@ func zip64Locator(b []byte, end int) bool { return at(b, end-20, "PK\x06\x07") }
 
 // zipEntry is what a central record says that we ask for.
 type zipEntry struct {
-	name   string
+	name   string // in lower case, folders parted by '/'
 	method int
 	packed int
 	header int
 }
 
+// entries returns the members of a ZIP that begins the file.
+func (l *look) entries() []zipEntry {
+	if !at(l.b, 0, "PK") {
+		return nil
+	}
+	if l.zip == nil {
+		read := zipEntries(l.b)
+		l.zip = &read
+	}
+	return *l.zip
+}
+
 // zipEntries returns the first entries of the central directory, or the first
 // local header's where there is none.
 func zipEntries(b []byte) []zipEntry {
-	if !at(b, 0, "PK") {
-		return nil
-	}
 	end, ok := endRecord(b)
 	if !ok {
 		return localEntries(b)
@@ -111,7 +120,7 @@ func zipEntries(b []byte) []zipEntry {
 		if len(b)-pos-46 < n {
 			break
 		}
-		out = append(out, zipEntry{string(b[pos+46 : pos+46+n]), u16(b, pos+10), u32(b, pos+20), u32(b, pos+42)})
+		out = append(out, zipEntry{entryName(b[pos+46 : pos+46+n]), u16(b, pos+10), u32(b, pos+20), u32(b, pos+42)})
 		pos += 46 + n + u16(b, pos+30) + u16(b, pos+32)
 	}
 	return out
@@ -125,17 +134,21 @@ func localEntries(b []byte) []zipEntry {
 		if len(b)-pos-30 < n {
 			break
 		}
-		out = append(out, zipEntry{string(b[pos+30 : pos+30+n]), u16(b, pos+8), packed, pos})
+		out = append(out, zipEntry{entryName(b[pos+30 : pos+30+n]), u16(b, pos+8), packed, pos})
 		pos += 30 + n + u16(b, pos+28) + packed
 	}
 	return out
 }
 
+func entryName(raw []byte) string {
+	return strings.ToLower(strings.ReplaceAll(string(raw), `\`, "/"))
+}
+
 // member says that a ZIP has a member of which name says so.
-func member(name func(string) bool) func([]byte) bool {
-	return func(b []byte) bool {
-		for _, e := range zipEntries(b) {
-			if name(strings.ToLower(strings.ReplaceAll(e.name, `\`, "/"))) {
+func member(name func(string) bool) func(*look) bool {
+	return func(l *look) bool {
+		for _, e := range l.entries() {
+			if name(e.name) {
 				return true
 			}
 		}
@@ -172,15 +185,15 @@ func contents(b []byte, e zipEntry) []byte {
 
 // isODF matches the media type that an OpenDocument file stores first,
 // uncompressed, or its manifest.
-func isODF(b []byte) bool {
-	return at(b, 0, "PK") && (at(b, 30, "mimetypeapplication/vnd.oasis.opendocument") ||
-		at(b, 30, "mimetypeapplication/vnd.sun.xml") || odfManifest(b))
+func isODF(l *look) bool {
+	return at(l.b, 0, "PK") && (at(l.b, 30, "mimetypeapplication/vnd.oasis.opendocument") ||
+		at(l.b, 30, "mimetypeapplication/vnd.sun.xml") || odfManifest(l))
 }
 
 var odfManifest = member(isName("meta-inf/manifest.xml"))
 
-func isEPUB(b []byte) bool {
-	return at(b, 30, "mimetypeapplication/epub+zip") || at(b, 0, "PK") && epubContainer(b)
+func isEPUB(l *look) bool {
+	return at(l.b, 30, "mimetypeapplication/epub+zip") || at(l.b, 0, "PK") && epubContainer(l)
 }
 
 var epubContainer = member(isName("meta-inf/container.xml"))
@@ -188,21 +201,34 @@ var epubContainer = member(isName("meta-inf/container.xml"))
 // macroWords are the content types of what carries code in an OOXML file.
 var macroWords = []string{"macroenabled", "vbaproject", "ms-office.vba", "ms-excel.intlmacrosheet", "ms-excel.macrosheet"}
 
+// maxTypeParts bounds the lists of content types that are inflated. A document
+// has one; one with more than these shows every program another.
+const maxTypeParts = 4
+
 // isOOXMLMacro matches by the content types, which say it whatever the part
 // is called, and by the usual name.
-func isOOXMLMacro(b []byte) bool {
-	entries := zipEntries(b)
-	ooxml := false
-	for _, e := range entries {
-		name := strings.ToLower(e.name)
-		if isName("[content_types].xml")(name) {
-			ooxml = true
-			if holdsAny(lower(contents(b, e)), macroWords) {
-				return true
-			}
+func isOOXMLMacro(l *look) bool {
+	lists := 0
+	for _, e := range l.entries() {
+		if !contentTypes(e.name) {
+			continue
+		}
+		if lists++; lists > maxTypeParts || holdsAny(lower(contents(l.b, e)), macroWords) {
+			return true
 		}
 	}
-	return ooxml && vbaPart(b)
+	return lists > 0 && vbaPart(l)
+}
+
+var contentTypes = isName("[content_types].xml")
+
+func holdsAny(text []byte, marks []string) bool {
+	for _, m := range marks {
+		if bytes.Contains(text, []byte(m)) {
+			return true
+		}
+	}
+	return false
 }
 
 var vbaPart = member(func(name string) bool {
