@@ -141,8 +141,8 @@ func TestSevenZipHostile(t *testing.T) {
 	runOpen(t, "7z", []openCase{
 		{"encrypted, names to be seen", szOf(locked), []string{"a.txt=*", "b.exe=*"}, []string{"encrypted aes"}},
 		{"encrypted with its names", hidden, nil, []string{"checksum header", "checksum start header", "encrypted aes"}},
-		{"PPMd", szOf(szSpec{method: "\x03\x04\x01", props: "\x06\x00\x00\x00\x01", files: two}), []string{"a.txt=?", "b.exe=?"},
-			[]string{"method-unsupported 030401"}},
+		{"PPMd over bytes that are none", szOf(szSpec{method: "\x03\x04\x01", props: "\x06\x00\x00\x00\x01", files: two}), []string{"a.txt=?", "b.exe=?"}, []string{"broken data"}},
+		{"a method of the future", szOf(szSpec{method: "\x03\x7f\x01", files: two}), []string{"a.txt=?", "b.exe=?"}, []string{"method-unsupported 037f01"}},
 		{"a dictionary of 2 GiB", szOf(szSpec{method: "\x21", props: "\x26", packed: []byte{0}, files: []szMade{{"a", strings.Repeat("x", 65<<20)}}}),
 			[]string{"a=?"}, []string{"method-unsupported 21"}},
 		{"a checksum is wrong", szOf(szSpec{method: szCopy, files: two, change: func(b []byte) { b[szHead] = 'x' }}),

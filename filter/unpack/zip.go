@@ -24,6 +24,7 @@ type zipReader struct {
 	waiting []*zipMember       // not yet yielded
 	parts   []zipPart          // where the members' bytes are
 	covered spans
+	opaque  spans // of these, the data that could not be unpacked
 	folded  map[string]bool
 	byName  map[string][]int // local headers by raw name, built when needed
 	inflate inflater         // for all members: its tables cost more than a small one
@@ -127,10 +128,10 @@ func (z *zipReader) readMembers() {
 // readHidden yields the members that only a local header tells of. One inside
 // another member's data is left to that member.
 func (z *zipReader) readHidden() {
-	z.covered.settle()
+	z.settle()
 	until := 0
 	for _, at := range z.marks.locals {
-		if at < until || z.byLocal[at] != nil || z.covered.holds(at) {
+		if at < until || z.byLocal[at] != nil || z.within(at) {
 			continue
 		}
 		m := &zipMember{at: at, local: readLocal(z.body, at)}
@@ -173,6 +174,15 @@ func (z *zipReader) settlePart(path string, start, end int) {
 	z.parts = append(z.parts, zipPart{span{start, end}, path})
 	z.covered.add(start, end)
 }
+
+func (z *zipReader) settle() {
+	z.covered.settle()
+	z.opaque.settle()
+}
+
+// within says that the byte at is a record's or belongs to data that was
+// unpacked. What only claims to be packed or encrypted may be records.
+func (z *zipReader) within(at int) bool { return z.covered.holds(at) && !z.opaque.holds(at) }
 
 func endsInSlash(name string) bool {
 	return name != "" && (name[len(name)-1] == '/' || name[len(name)-1] == '\\')

@@ -51,6 +51,7 @@ func mark(to *[]int, at int) (cut bool) {
 type zipEnd struct {
 	at, end      int
 	disk         uint16
+	here         uint64 // members on this disk
 	count        uint64
 	size, offset uint64
 	cut          bool // the comment runs over the end of the file
@@ -59,7 +60,7 @@ type zipEnd struct {
 func readEnd(b []byte, at int) zipEnd {
 	h := b[at:]
 	e := zipEnd{
-		at: at, disk: u16(h[4:]), count: uint64(u16(h[10:])),
+		at: at, disk: u16(h[4:]), here: uint64(u16(h[8:])), count: uint64(u16(h[10:])),
 		size: uint64(u32(h[12:])), offset: uint64(u32(h[16:])),
 		end: at + endSize + int(u16(h[20:])),
 	}
@@ -88,14 +89,16 @@ func (z *zipReader) directories(e zipEnd) []zipDirectory {
 	var out []zipDirectory
 	stop := e.at
 	if signed(z.body, e.at-locator64Size, sigLocator64, locator64Size) {
-		if long, ok := z.end64(e.at - locator64Size); ok {
+		longs := z.ends64(e.at - locator64Size)
+		if len(longs) == 0 && e.long() {
+			z.note(finding.ContainerBroken, z.of.Path, "record", "zip64 end")
+		}
+		for _, long := range longs {
 			out = z.place(out, long.size, long.offset, long.count, long.at)
-			stop = long.at
-			if !e.long() && (e.size != long.size || e.count != long.count) {
+			stop = min(stop, long.at)
+			if len(longs) > 1 || !e.long() && (e.size != long.size || e.count != long.count || e.offset != long.offset) {
 				z.note(finding.ContainerConflict, z.of.Path, "in", "zip64")
 			}
-		} else if e.long() {
-			z.note(finding.ContainerBroken, z.of.Path, "record", "zip64 end")
 		}
 	}
 	if e.size != math.MaxUint32 && e.offset != math.MaxUint32 {
@@ -104,20 +107,23 @@ func (z *zipReader) directories(e zipEnd) []zipDirectory {
 	return out
 }
 
-// end64 reads the zip64 end record that the locator at names, or that stands
-// right before it, where prefixed data has moved it.
-func (z *zipReader) end64(locator int) (zipEnd, bool) {
+// ends64 reads the zip64 end record that the locator at names, and one that
+// stands right before it, where prefixed data has moved it.
+func (z *zipReader) ends64(locator int) (out []zipEnd) {
 	b := z.body
-	at := locator - end64Size
-	if off := u64(b[locator+8:]); off < uint64(len(b)) && signed(b, int(off), sigEnd64, end64Size) {
-		at = int(off)
+	places := []int{locator - end64Size}
+	if off := u64(b[locator+8:]); off < uint64(len(b)) && int(off) != places[0] {
+		places = append([]int{int(off)}, places...)
 	}
-	if !signed(b, at, sigEnd64, end64Size) {
-		return zipEnd{}, false
+	for _, at := range places {
+		if !signed(b, at, sigEnd64, end64Size) {
+			continue
+		}
+		z.covered.add(at, at+12+int(min(u64(b[at+4:]), uint64(max(locator-at, 0)))))
+		z.covered.add(locator, locator+locator64Size)
+		out = append(out, zipEnd{at: at, count: u64(b[at+32:]), size: u64(b[at+40:]), offset: u64(b[at+48:])})
 	}
-	z.covered.add(at, at+12+int(min(u64(b[at+4:]), uint64(locator-at))))
-	z.covered.add(locator, locator+locator64Size)
-	return zipEnd{at: at, count: u64(b[at+32:]), size: u64(b[at+40:]), offset: u64(b[at+48:])}, true
+	return out
 }
 
 // place adds the directories that size and offset may mean: right before the
@@ -155,8 +161,7 @@ func (z *zipReader) readEnds() {
 	read := 0
 	for i := len(z.marks.ends) - 1; i >= 0; i-- {
 		at := z.marks.ends[i]
-		z.covered.settle()
-		if z.covered.holds(at) {
+		if z.settle(); z.within(at) {
 			continue
 		}
 		if read++; read > maxDirectories {
@@ -175,6 +180,9 @@ func (z *zipReader) readEnd(e zipEnd, last bool) {
 	z.ends = append(z.ends, e)
 	if e.disk != 0 && e.disk != math.MaxUint16 {
 		z.note(finding.ContainerVolume, z.of.Path, "type", "zip")
+	}
+	if e.disk == 0 && e.here != e.count {
+		z.note(finding.ContainerConflict, z.of.Path, "in", "count")
 	}
 	if e.cut {
 		z.note(finding.ContainerBroken, z.of.Path, "record", "comment")
@@ -221,9 +229,9 @@ func (z *zipReader) readDirectory(d zipDirectory, listed bool) {
 
 // readOrphans reads central headers that no end record leads to.
 func (z *zipReader) readOrphans() {
-	z.covered.settle()
+	z.settle()
 	for _, at := range z.marks.centrals {
-		if z.taken[at] || z.covered.holds(at) {
+		if z.taken[at] || z.within(at) {
 			continue
 		}
 		z.readDirectory(zipDirectory{start: at}, false)

@@ -35,6 +35,9 @@ func (z *zipReader) names(m *zipMember) []entity.Name {
 		if r.unicode != nil {
 			more = append(more, decoded(r.unicode, "unicode-path", true))
 		}
+		for _, raw := range r.spellings {
+			more = append(more, decoded(raw, "unicode-path", true))
+		}
 	}
 	return append(names, more...)
 }
@@ -124,7 +127,7 @@ func (z *zipReader) compareNames(m *zipMember, e *entity.Entity) {
 
 // unicodeAgrees says that the Unicode path field does its honest duty: it was
 // written for the header's name and spells what the old charset could not.
-func (m *zipMember) unicodeAgrees(text string) bool {
+func (m *zipMember) unicodeAgrees(text string) (agrees bool) {
 	for _, r := range m.records() {
 		if string(r.unicode) != text {
 			continue
@@ -132,8 +135,9 @@ func (m *zipMember) unicodeAgrees(text string) bool {
 		if !r.unicodeFits || ascii(r.unicode) || path.Ext(text) != path.Ext(string(r.name)) {
 			return false
 		}
+		agrees = true
 	}
-	return true
+	return agrees
 }
 
 // fold makes names alike that one folder of Windows cannot both hold.

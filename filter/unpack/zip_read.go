@@ -219,6 +219,7 @@ func (z *zipReader) readContent(m *zipMember, e *entity.Entity) {
 	if lock := m.lock(); lock != "" && !(first.fits && len(first.body) > 0) {
 		z.free(first)
 		z.settlePart(e.Path, m.at, z.yieldLocked(m, e, claims, lock))
+		z.veil(claims[0], z.parts[len(z.parts)-1].end)
 		return
 	}
 	others := z.others(e.Path, claims, first)
@@ -226,12 +227,18 @@ func (z *zipReader) readContent(m *zipMember, e *entity.Entity) {
 	z.judge(m, e, claims[0], first)
 	end += z.descriptor(m, e, end, first)
 	z.settlePart(e.Path, m.at, end)
+	if first.err != nil {
+		z.veil(claims[0], end)
+	}
 	z.yieldReadings(e, claims, first, others)
 	z.free(first)
 	for _, r := range others {
 		z.free(r)
 	}
 }
+
+// veil remembers that the data of c, up to end, was not unpacked.
+func (z *zipReader) veil(c zipClaim, end int) { z.opaque.add(c.start, end) }
 
 // free gives a body back once its readers are done with it.
 func (z *zipReader) free(r zipResult) {
@@ -245,7 +252,7 @@ func (z *zipReader) free(r zipResult) {
 func (z *zipReader) others(path string, claims []zipClaim, first zipResult) map[int]zipResult {
 	out := map[int]zipResult{}
 	for i, c := range claims[1:] {
-		if errors.Is(first.err, budget.ErrExceeded) || first.fits && (c.method == claims[0].method || c.loose || c.reading == "stored") {
+		if errors.Is(first.err, budget.ErrExceeded) || first.fits && !c.longer(claims[0]) && (c.method == claims[0].method || c.loose || c.reading == "stored") {
 			continue
 		}
 		r := z.decode(path, c)
@@ -256,6 +263,12 @@ func (z *zipReader) others(path string, claims []zipClaim, first zipResult) map[
 		}
 	}
 	return out
+}
+
+// longer says that c takes more bytes as they stand than first does: a second
+// content with the same beginning.
+func (c zipClaim) longer(first zipClaim) bool {
+	return c.method == methodStored && first.method == methodStored && c.packed > first.packed && !c.loose && c.reading != "stored"
 }
 
 // clipStored makes a stored member end at the least size that a header names,

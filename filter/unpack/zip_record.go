@@ -57,9 +57,10 @@ type zipRecord struct {
 	attr         uint32
 	offset       uint64
 	name         []byte
-	unicode      []byte // name of the Unicode path extra field
-	unicodeFits  bool   // its checksum is that of name
-	comment      uint32 // checksum in the Unicode comment extra field
+	unicode      []byte   // name of the Unicode path extra field
+	unicodeFits  bool     // its checksum is that of name
+	spellings    [][]byte // of further such fields: readers take the first or the last
+	comment      uint32   // checksum in the Unicode comment extra field
 	time         uint16
 	aes          zipAES
 	fault        string // what is malformed, "" for nothing
@@ -147,7 +148,11 @@ func (r *zipRecord) readField(id uint16, x []byte, central bool) {
 	case extraZip64:
 		r.readZip64(x, central)
 	case extraUnicode:
-		if len(x) > 5 {
+		switch {
+		case len(x) <= 5:
+		case r.unicode != nil:
+			r.spellings = append(r.spellings, x[5:])
+		default:
 			r.unicode = x[5:]
 			r.unicodeFits = u32(x[1:]) == crc32.ChecksumIEEE(r.name)
 		}
@@ -170,6 +175,9 @@ func (r *zipRecord) readZip64(x []byte, central bool) {
 	if central {
 		fields = append(fields, &r.offset)
 	}
+	if r.idle64(x, fields) {
+		return
+	}
 	for _, f := range fields {
 		if *f != math.MaxUint32 {
 			continue
@@ -180,6 +188,26 @@ func (r *zipRecord) readZip64(x []byte, central bool) {
 		}
 		*f, x = u64(x), x[8:]
 	}
+}
+
+// idle64 says that no field asks for a long value. Some readers take it all
+// the same: then it must say what the field says, or nothing.
+func (r *zipRecord) idle64(x []byte, fields []*uint64) bool {
+	for _, f := range fields {
+		if *f == math.MaxUint32 {
+			return false
+		}
+	}
+	for _, f := range fields {
+		if len(x) < 8 {
+			break
+		}
+		if v := u64(x); v != 0 && v != *f {
+			r.fault = "zip64"
+		}
+		x = x[8:]
+	}
+	return true
 }
 
 func (r *zipRecord) has(flag uint16) bool { return r.flags&flag != 0 }
