@@ -13,6 +13,7 @@ import (
 // what an item carries.
 const (
 	propBody          = 0x1000
+	propRTF           = 0x1009
 	propHTML          = 0x1013
 	propDisplayName   = 0x3001
 	propData          = 0x3701

@@ -101,11 +101,14 @@ func (r *msgReader) value(at int) ([]byte, bool) {
 // body gives the text of the item.
 func (r *msgReader) body(at int) bool {
 	p, ok := r.property(at)
-	if !ok || p.id != propBody && p.id != propHTML {
+	if !ok || p.id != propBody && p.id != propHTML && p.id != propRTF {
 		return true
 	}
 	if p.value, ok = r.value(at); !ok {
 		return false
+	}
+	if p.id == propRTF {
+		return len(p.value) == 0 || r.rtf(p.value)
 	}
 	i := &item{media: "text/plain"}
 	if p.id == propHTML {

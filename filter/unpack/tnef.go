@@ -83,18 +83,33 @@ func (t *tnefReader) take(id uint16, data []byte) bool {
 	case tnefAttachment:
 		t.properties(data, t.attached().take)
 	case tnefMessage:
-		body := &item{page: t.page}
-		t.properties(data, func(p property) {
-			if p.id == propHTML {
-				body.media = "text/html"
-				body.add(p.value)
-			}
-		})
-		return t.give(body, "body")
+		return t.bodies(data)
 	case tnefBody:
 		return t.give(&item{media: "text/plain", bodies: [][]byte{data}}, "body")
 	}
 	return true
+}
+
+// bodies gives the bodies among the properties of a message.
+func (t *tnefReader) bodies(data []byte) bool {
+	html, plain := &item{media: "text/html"}, &item{media: "text/plain"}
+	var rtf [][]byte
+	t.properties(data, func(p property) {
+		switch p.id {
+		case propHTML:
+			html.add(p.value)
+		case propBody:
+			plain.add([]byte(p.text(t.page).Text))
+		case propRTF:
+			rtf = append(rtf, p.value)
+		}
+	})
+	for _, packed := range rtf {
+		if !t.rtf(packed) {
+			return false
+		}
+	}
+	return t.give(html, "body") && t.give(plain, "body")
 }
 
 // attached is the attachment that is being read. One whose rendering data is
