@@ -76,7 +76,7 @@ func TestLinksUnderOtherLetters(t *testing.T) {
 	}
 }
 
-// A charset that may be read line by line gives the same links so, whatever the
+// A charset that may be read word by word gives the same links so, whatever the
 // bytes.
 func FuzzAddressed(f *testing.F) {
 	for _, enc := range []encoding.Encoding{japanese.ShiftJIS, japanese.EUCJP, korean.EUCKR, traditionalchinese.Big5} {
@@ -88,7 +88,7 @@ func FuzzAddressed(f *testing.F) {
 		e := &entity.Entity{Body: b, Charset: label}
 		whole, _ := link.Text("", text(b, label))
 		if got, want := urlsOf(e), urls(whole); len(got) != len(want) {
-			t.Fatalf("links of the lines of %q in %q: %q, of the whole %q", b, label, got, want)
+			t.Fatalf("links of the words of %q in %q: %q, of the whole %q", b, label, got, want)
 		}
 	})
 }

@@ -17,13 +17,25 @@ const listened = 64 << 10
 // hear keeps the text of e for the search for passwords and returns what of it
 // may hold a link.
 func (w *walk) hear(e *entity.Entity, html bool) string {
-	if html || e.MediaType != "" || len(e.Body) <= listened {
+	if html || e.MediaType != "" {
 		shown := text(e.Body, e.Charset)
-		w.heard.add(said{shown, key.Body, html})
+		w.heard.add(said{text: shown, source: key.Body, html: html})
 		return shown
 	}
-	w.heard.add(said{text(e.Body[:listened], e.Charset), key.Body, false})
+	w.heard.add(said{raw: bytes.Clone(beginning(e.Body)), source: key.Body})
 	return text(addressed(e), e.Charset)
+}
+
+// beginning returns the first lines of a text.
+func beginning(b []byte) []byte {
+	if len(b) <= listened {
+		return b
+	}
+	b = b[:listened]
+	if end := bytes.LastIndexByte(b, '\n'); end > 0 {
+		return b[:end]
+	}
+	return b
 }
 
 // addressed returns what of a plain text may hold a link: most of a large one
@@ -38,7 +50,7 @@ func addressed(e *entity.Entity) []byte {
 			return e.Body
 		}
 	}
-	return link.Lines(e.Body)
+	return link.Words(e.Body)
 }
 
 // text converts a body to UTF-8 by its declared charset, or by a guess where

@@ -27,11 +27,12 @@ type heard struct {
 
 type said struct {
 	text, source string
+	raw          []byte // in place of text: not converted yet
 	html         bool
 }
 
 func (h *heard) add(s said) {
-	if h.size += len(s.text); h.size <= maxHeard {
+	if h.size += len(s.text) + len(s.raw); h.size <= maxHeard {
 		h.texts = append(h.texts, s)
 	}
 }
@@ -39,11 +40,14 @@ func (h *heard) add(s said) {
 // words returns what may be passwords, and whether any text speaks of one.
 func (h *heard) words() (keys []key.Key, labelled bool) {
 	for _, s := range h.texts {
-		text := s.text
-		if s.html {
-			text = password.HTML(text)
+		shown := s.text
+		switch {
+		case s.html:
+			shown = password.HTML(shown)
+		case s.raw != nil:
+			shown = text(s.raw, "")
 		}
-		found, speaks := password.Find(text)
+		found, speaks := password.Find(shown)
 		labelled = labelled || speaks
 		for _, f := range found {
 			keys = append(keys, key.Key{Text: f.Text, Source: s.source, Weak: f.Weak})

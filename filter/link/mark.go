@@ -1,9 +1,6 @@
 package link
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // The marks of a bare URL are "://", "www." and "WWW.". Each begins with a pair
 // that is rare in text, ":/" and "ww": both are looked for in one pass, eight
@@ -85,22 +82,24 @@ func zeros(v uint64) uint64 { return (v - ones) &^ v }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
-// Lines returns the lines of b that hold a mark of a bare URL, in their order:
-// Text finds the same in them as in all of b, as long as bytes of ASCII mean
-// themselves in b's charset and lines are apart.
-func Lines(b []byte) []byte {
+// Words returns the words of b that hold a mark of a bare URL, each on a line of
+// its own: Text finds the same in them as in all of b, as long as bytes of ASCII
+// mean themselves in b's charset, since no URL goes on behind a blank.
+func Words(b []byte) []byte {
 	var out []byte
 	for from := 0; ; {
 		at := markAt(b, from)
 		if at == len(b) {
 			return out
 		}
-		end := len(b)
-		if i := bytes.IndexByte(b[at:], '\n'); i >= 0 {
-			end = at + i + 1
+		start, end := at, at
+		for start > from && b[start-1] > ' ' {
+			start--
 		}
-		from = from + bytes.LastIndexByte(b[from:at], '\n') + 1
-		out = append(out, b[from:end]...)
+		for end < len(b) && b[end] > ' ' {
+			end++
+		}
+		out = append(append(out, b[start:end]...), '\n')
 		from = end
 	}
 }

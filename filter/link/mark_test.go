@@ -38,33 +38,35 @@ func TestMarkAt(t *testing.T) {
 	}
 }
 
-// What stands in the lines with a mark is what stands in the whole text.
-func TestLines(t *testing.T) {
+// What stands in the words with a mark is what stands in the whole text.
+func TestWords(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"no link at all", "議事録を送ります。\r\n12:30 から", ""},
-		{"one line of three", "a\nsee http://a.example/ b\nc", "see http://a.example/ b\n"},
-		{"two links on a line", "x\nhttp://a.example www.b.example\n", "http://a.example www.b.example\n"},
-		{"the last line without an end", "a\r\nwww.a.example", "www.a.example"},
-		{"one line only", "URLhttps://a.exampleへ", "URLhttps://a.exampleへ"},
+		{"one word of four", "a\nsee http://a.example/ b\nc", "http://a.example/\n"},
+		{"two links on a line", "x\nhttp://a.example www.b.example\n", "http://a.example\nwww.b.example\n"},
+		{"two links in a word", "x http://a.example,www.b.example\n", "http://a.example,www.b.example\n"},
+		{"a link in Japanese without blanks", "詳細はhttps://a.exampleへ\r\n", "詳細はhttps://a.exampleへ\n"},
+		{"the last line without an end", "a\r\nwww.a.example", "www.a.example\n"},
+		{"a word that www. ends", "awww.b.example 1://", "awww.b.example\n1://\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := string(Lines([]byte(tt.text))); got != tt.want {
-				t.Errorf("Lines(%q) = %q, want %q", tt.text, got, tt.want)
+			if got := string(Words([]byte(tt.text))); got != tt.want {
+				t.Errorf("Words(%q) = %q, want %q", tt.text, got, tt.want)
 			}
 			whole, wholly := Text("1", tt.text)
-			part, partly := Text("1", string(Lines([]byte(tt.text))))
+			part, partly := Text("1", string(Words([]byte(tt.text))))
 			if !slices.Equal(whole, part) || !reflect.DeepEqual(wholly, partly) {
-				t.Errorf("Text of the lines of %q = %v %v, of the whole %v %v", tt.text, part, partly, whole, wholly)
+				t.Errorf("Text of the words of %q = %v %v, of the whole %v %v", tt.text, part, partly, whole, wholly)
 			}
 		})
 	}
 }
 
-func BenchmarkLines(b *testing.B) {
+func BenchmarkWords(b *testing.B) {
 	text := []byte(strings.Repeat("支給額の一覧: 12:30 から第三会議室 (w:p)/(w:r) にて\r\n", 20000))
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		Lines(text)
+		Words(text)
 	}
 }
