@@ -155,10 +155,10 @@ func item(m *mail.Message, j Judged, id quarantine.ID) quarantine.Item {
 		it.SMTPUTF8 = it.SMTPUTF8 || strings.EqualFold(a, "SMTPUTF8")
 	}
 	if r := j.Report; r != nil {
-		it.Subject, it.MessageID = r.Header.Subject, r.Header.MessageID
+		it.Subject, it.MessageID, it.Raw = r.Header.Subject, r.Header.MessageID, r.Header.Raw
 		it.Findings = r.Findings[:min(len(r.Findings), maxKeptFindings)]
 		if len(r.Header.From) > 0 {
-			it.From = r.Header.From[0].Addr
+			it.From, it.FromName = r.Header.From[0].Addr, r.Header.From[0].Name
 		}
 	}
 	return it

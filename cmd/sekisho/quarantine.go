@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -229,8 +231,11 @@ func printItem(w io.Writer, it quarantine.Item, history []quarantine.Entry) erro
 	line("sender", "<"+it.MailFrom+">")
 	line("recipients", strings.Join(it.Rcpts, " "))
 	line("client", it.ClientHost+" ["+it.ClientAddr+"] helo "+it.Helo)
-	line("author", it.From)
+	line("author", author(it))
 	line("subject", it.Subject)
+	for _, name := range slices.Sorted(maps.Keys(it.Raw)) {
+		line("bytes of", name+" "+it.Raw[name])
+	}
 	line("message-id", it.MessageID)
 	line("size", fmt.Sprintf("%d bytes", it.Size))
 	line("sha256", it.SHA256)
@@ -252,6 +257,14 @@ func printItem(w io.Writer, it quarantine.Item, history []quarantine.Entry) erro
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// author is the first author as a mail program shows him.
+func author(it quarantine.Item) string {
+	if it.FromName == "" {
+		return it.From
+	}
+	return it.FromName + " <" + it.From + ">"
 }
 
 // findingText names a finding of kept mail with its place: there is no tree

@@ -30,6 +30,7 @@ func printTree(w io.Writer, r scanned) error {
 	if a := authObject(r.judged); a != nil {
 		fmt.Fprintf(&b, "  spf=%s dkim=%s dmarc=%s\n", a.SPF, dkimText(a.DKIM), a.DMARC)
 	}
+	printHeader(&b, rep)
 	at := map[string][]finding.Finding{}
 	for _, f := range rep.Findings {
 		at[f.Path] = append(at[f.Path], f)
@@ -43,6 +44,36 @@ func printTree(w io.Writer, r scanned) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// printHeader shows who is said to have written a mail, and about what.
+func printHeader(b *strings.Builder, rep *report.Report) {
+	if rep.Kind != report.KindMail {
+		return
+	}
+	h := rep.Header
+	for _, field := range []struct {
+		name string
+		list []report.Address
+	}{{"from", h.From}, {"from, read otherwise", h.FromOther}, {"sender", h.Sender}, {"reply-to", h.ReplyTo}} {
+		if len(field.list) > 0 {
+			fmt.Fprintf(b, "  %s: %s\n", field.name, escape.Text(mailboxes(field.list)))
+		}
+	}
+	if h.Subject != "" {
+		fmt.Fprintf(b, "  subject: %s\n", escape.Text(h.Subject))
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Raw)) {
+		fmt.Fprintf(b, "  bytes of %s: %s\n", name, h.Raw[name])
+	}
+}
+
+func mailboxes(list []report.Address) string {
+	var out []string
+	for _, a := range list {
+		out = append(out, strings.TrimSpace(a.Name+" <"+a.Addr+">"))
+	}
+	return strings.Join(out, ", ")
 }
 
 func dkimText(list []scanDKIM) string {
@@ -67,6 +98,9 @@ func printEntity(b *strings.Builder, e report.Entity, fs []finding.Finding) {
 		for _, n := range e.Names[1:] {
 			fmt.Fprintf(b, "%s    also named %s\n", indent, escape.Text(n))
 		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(e.Raw)) {
+		fmt.Fprintf(b, "%s    bytes of %s: %s\n", indent, escape.Text(n), e.Raw[n])
 	}
 	printFindings(b, indent+"    ", fs)
 }

@@ -123,6 +123,37 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestMislabelled(t *testing.T) {
+	for _, name := range businessNames {
+		sjis, euc := string(encode(t, japanese.ShiftJIS, name)), string(encode(t, japanese.EUCJP, name))
+		for _, tt := range []struct {
+			what, in, label string
+			found           bool
+		}{
+			{"Shift_JIS is Shift_JIS", sjis, "shift_jis", false},
+			{"EUC-JP is EUC-JP", euc, "euc-jp", false},
+			{"UTF-8 is UTF-8", name, "utf-8", false},
+			{"Shift_JIS under EUC-JP", sjis, "EUC-JP", true},
+			{"EUC-JP under Shift_JIS", euc, "Shift_JIS", !strings.Contains(name, "ﾃﾞ")}, // half-width kana are kanji there
+			{"UTF-8 under Shift_JIS", name, "CP932", true},
+			{"UTF-8 under EUC-JP", name, "eucJP-win", true},
+			{"UTF-8 under Latin 1", name, "ISO-8859-1", true},
+		} {
+			if text, found := Mislabelled([]byte(tt.in), tt.label); found != tt.found || found && text != name {
+				t.Errorf("%s: Mislabelled(%q, %q) = %q, %v, want %q, %v", tt.what, tt.in, tt.label, text, found, name, tt.found)
+			}
+		}
+	}
+	for _, tt := range []struct{ in, label string }{
+		{"caf\xe9 \xc3\xa9", "iso-8859-1"}, {"\xc3\xa9", "iso-8859-1"}, {"\xcb\xdf\xca\xc3", "shift_jis"}, {"plain", "euc-jp"}, {"", "shift_jis"},
+		{"M\xfcller", "iso-8859-15"}, {"\xb6\xc5\xb6\xc5", "shift_jis"},
+	} {
+		if text, found := Mislabelled([]byte(tt.in), tt.label); found {
+			t.Errorf("Mislabelled(%q, %q) = %q, want the label believed", tt.in, tt.label, text)
+		}
+	}
+}
+
 // FuzzDecode promises valid UTF-8 for any bytes under any label.
 func FuzzDecode(f *testing.F) {
 	for label := range aliases {
@@ -131,6 +162,9 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, label string) {
 		if s, _ := Decode(b, label); !utf8.ValidString(s) {
 			t.Fatalf("Decode(%q, %q) = %q", b, label, s)
+		}
+		if s, found := Mislabelled(b, label); found && (!utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError) && !utf8.Valid(b)) {
+			t.Fatalf("Mislabelled(%q, %q) = %q", b, label, s)
 		}
 		if s, _ := Guess(b); !utf8.ValidString(s) {
 			t.Fatalf("Guess(%q) = %q", b, s)

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -70,6 +71,12 @@ func header(h part.Header) report.Header {
 		From: mailboxes(h.From), ReplyTo: mailboxes(h.ReplyTo), Sender: mailboxes(h.Sender), To: mailboxes(h.To)}
 	if len(h.FromOther) > 0 {
 		out.FromOther = mailboxes(h.FromOther)
+	}
+	for name, raw := range h.Undecoded {
+		if out.Raw == nil {
+			out.Raw = map[string]string{}
+		}
+		out.Raw[name] = hex.EncodeToString(raw)
 	}
 	return out
 }

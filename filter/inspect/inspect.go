@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
@@ -260,6 +261,12 @@ func (w *walk) describe(e *entity.Entity, types []string) report.Entity {
 		Encrypted: e.Encrypted, Unread: e.Unread, Dir: e.Dir, Link: e.Link}
 	for _, n := range e.Names {
 		out.Names = append(out.Names, n.Text)
+		if n.Raw != nil && strings.ContainsRune(n.Text, utf8.RuneError) {
+			if out.Raw == nil {
+				out.Raw = map[string]string{}
+			}
+			out.Raw[n.Text] = hex.EncodeToString(n.Raw[:min(len(n.Raw), maxRaw)])
+		}
 	}
 	w.guard("filename", e.Path, func() { out.Exts = append(out.Exts, filename.Extensions(e.Names)...) })
 	out.Types = append(out.Types, types...)
@@ -268,6 +275,9 @@ func (w *walk) describe(e *entity.Entity, types []string) report.Entity {
 	}
 	return out
 }
+
+// maxRaw bounds the undecoded bytes of one name that a Report carries.
+const maxRaw = 1 << 10
 
 // finish states the limits that were met, sorts, and decides completeness.
 func (w *walk) finish() *report.Report {

@@ -86,6 +86,9 @@ func (o *others) field(value []byte) {
 func authorTexts(value []byte) []string {
 	plain := unfold(value)
 	out := []string{plain}
+	if s := legible(plain); s != plain {
+		out = append(out, s)
+	}
 	if s := squeeze(value); s != plain {
 		out = append(out, s)
 	}

@@ -44,6 +44,8 @@ func TestAuthors(t *testing.T) {
 		{"a comment in the name", "From: \"Suzuki (sales)\" <suzuki@x.jp>", []string{"x.jp"}, nil},
 		{"ISO-2022-JP", "From: =?ISO-2022-JP?B?GyRCTmtMWhsoQg==?= <suzuki@x.jp>", []string{"x.jp"}, nil},
 		{"one's own address for a name", "From: taro@x.jp <taro@x.jp>", []string{"x.jp"}, nil},
+		{"raw Shift_JIS that ends in a backslash byte", "From: \"\x95\x5c\" <suzuki@x.jp>", []string{"x.jp"}, nil},
+		{"raw ISO-2022-JP with a quote byte", "From: \"\x1b$B!\"!\"\x1b(B\" <suzuki@x.jp>", []string{"x.jp"}, nil},
 		{"a name with a comma", "From: =?utf-8?Q?Suzuki=2C_Ichiro?= <suzuki@x.jp>", []string{"x.jp"}, nil},
 		{"a member of a list", "From: \"'taro@y.jp' via Sales\" <sales@x.jp>", []string{"x.jp"}, nil},
 		{"a list and its sender", "From: Taro <taro@y.jp>\r\nSender: sales-bounces@x.jp", []string{"y.jp"}, nil},

@@ -168,7 +168,7 @@ func (n *names) params(params []param, key string) {
 	for _, segs := range assemblies(segments(params, key)) {
 		texts, label := joinSegments(segs)
 		for _, t := range texts {
-			n.add(t, key+"*", label, nil)
+			n.add(t, key+"*", label, asSent(segs))
 		}
 		n.plain(joinRaw(segs), key+"*")
 	}
@@ -192,6 +192,15 @@ func joinRaw(segs []segment) string {
 		return s
 	}
 	return ""
+}
+
+// asSent are the pieces as they stood, one behind the other.
+func asSent(segs []segment) []byte {
+	var out []byte
+	for _, s := range segs {
+		out = append(out, s.value...)
+	}
+	return out
 }
 
 // extended adds a value of RFC 2231 §4.

@@ -1,7 +1,11 @@
 package part
 
 import (
+	"bytes"
 	"strings"
+	"unicode/utf8"
+
+	"sekisho/filter/charset"
 )
 
 // Header is what the message header says to its reader, decoded.
@@ -14,6 +18,9 @@ type Header struct {
 	FromOther []Address
 	// FromFields is the number of From fields; 1 in any honest message.
 	FromFields int
+	// Undecoded are the bytes of those fields above that no charset explains
+	// whole, by the field's name in lower case; nil in most mail.
+	Undecoded map[string][]byte
 }
 
 // Address is one mailbox of an address field (RFC 5322 §3.4).
@@ -51,17 +58,51 @@ func summary(h *header) Header {
 		Sender:     addresses(h.all("sender")),
 		To:         addresses(h.all("to")),
 		FromFields: len(h.all("from")),
+		Undecoded:  undecoded(h),
 	}
+}
+
+// mostUndecoded bounds the bytes kept of one field.
+const mostUndecoded = 1 << 10
+
+// undecoded keeps the bytes where the text that stands for them says less.
+func undecoded(h *header) map[string][]byte {
+	var out map[string][]byte
+	for _, name := range [...]string{"subject", "from", "sender", "reply-to", "message-id"} {
+		value := h.first(name)
+		if plainASCII(string(value)) && !bytes.Contains(value, []byte("=?")) || bytes.Contains(value, []byte("\uFFFD")) {
+			continue
+		}
+		if strings.Contains(shownText(value), "\uFFFD") {
+			if out == nil {
+				out = map[string][]byte{}
+			}
+			out[name] = bytes.TrimSpace(value[:min(len(value), mostUndecoded)])
+		}
+	}
+	return out
 }
 
 func addresses(values [][]byte) []Address {
 	var out []Address
 	for _, v := range values {
-		r := addressReader{s: unfold(v)}
+		r := addressReader{s: legible(unfold(v))}
 		r.read(mostAddresses - len(out))
 		out = append(out, r.out...)
 	}
 	return out
+}
+
+// legible decodes raw 8-bit and escaped text, in which half a character may be
+// a quote, a backslash or a comma to whoever reads bytes.
+func legible(s string) string {
+	if plainASCII(s) || utf8.ValidString(s) && strings.IndexByte(s, 0x1b) < 0 {
+		return s
+	}
+	if text, label := charset.Guess([]byte(s)); label != "unknown" {
+		return text
+	}
+	return s
 }
 
 // addressReader parts an address list at its commas, quotes and comments

@@ -146,7 +146,9 @@ func (d *decoder) flush() {
 	if d.runs > 0 {
 		d.run = append(d.run, word{kind: 'b', text: d.carry}.bytes()...)
 		text, ok := charset.Decode(d.run, d.label)
-		if !ok {
+		if better, found := charset.Mislabelled(d.run, d.label); found {
+			text = better
+		} else if !ok {
 			if guess, name := charset.Guess(d.run); name != "unknown" {
 				text = guess
 			}

@@ -61,9 +61,14 @@ type Item struct {
 	ClientHost string `json:"client_host"`
 	Helo       string `json:"helo"`
 
-	Subject   string `json:"subject"`
-	From      string `json:"from"`
-	MessageID string `json:"message_id"`
+	Subject string `json:"subject"`
+	From    string `json:"from"`
+	// FromName is the author's display name, decoded.
+	FromName string `json:"from_name,omitempty"`
+	// Raw are the bytes, in hexadecimal, of header fields that no charset
+	// explains, by their name.
+	Raw       map[string]string `json:"raw,omitempty"`
+	MessageID string            `json:"message_id"`
 
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -79,7 +81,14 @@ func (n *Line) report(r *report.Report) {
 	for _, a := range first(r.Header.From, maxListed) {
 		from = append(from, a.Addr)
 	}
-	n.Strs("header_from", from).Str("subject", r.Header.Subject).Str("message_id", r.Header.MessageID)
+	n.Strs("header_from", from)
+	if len(r.Header.From) > 0 {
+		n.optional("from_name", r.Header.From[0].Name)
+	}
+	n.Str("subject", r.Header.Subject).Str("message_id", r.Header.MessageID)
+	if len(r.Header.Raw) > 0 {
+		n.e.Dict("raw", hexadecimal(r.Header.Raw))
+	}
 	n.e.Array("findings", findings(first(r.Findings, maxListed)))
 	if len(r.Findings) > maxListed {
 		n.Int("findings_total", int64(len(r.Findings)))
@@ -122,8 +131,22 @@ func attachments(es []report.Entity) *zerolog.Array {
 			continue
 		}
 		listed++
-		arr.Dict(zerolog.Dict().Str("path", escape.Text(e.Path)).Str("name", escape.Text(e.Name)).
-			Strs("types", e.Types).Int64("size", e.Size).Str("sha256", e.SHA256))
+		d := zerolog.Dict().Str("path", escape.Text(e.Path)).Str("name", escape.Text(e.Name)).
+			Strs("types", e.Types).Int64("size", e.Size).Str("sha256", e.SHA256)
+		if len(e.Raw) > 0 {
+			d.Dict("raw", hexadecimal(e.Raw))
+		}
+		arr.Dict(d)
 	}
 	return arr
+}
+
+// hexadecimal are the bytes of what could not be decoded, by what is shown of
+// it.
+func hexadecimal(raw map[string]string) *zerolog.Event {
+	d := zerolog.Dict()
+	for _, shown := range slices.Sorted(maps.Keys(raw)) {
+		d.Str(escape.Text(shown), raw[shown])
+	}
+	return d
 }

@@ -52,6 +52,9 @@ type Header struct {
 	FromOther []Address `json:"from_other,omitempty"`
 	// FromFields is the number of From fields; 1 in any honest message.
 	FromFields int `json:"from_fields"`
+	// Raw are the bytes, in hexadecimal, of the fields above whose text holds
+	// U+FFFD because no charset explains them.
+	Raw map[string]string `json:"raw,omitempty"`
 }
 
 // Address is one mailbox of an address field (RFC 5322 §3.4).
@@ -71,6 +74,9 @@ type Entity struct {
 	// Name is the most likely name, Names are all readings of it.
 	Name  string   `json:"name"`
 	Names []string `json:"names"`
+	// Raw are the bytes, in hexadecimal, of those names that hold U+FFFD
+	// because no charset explains them.
+	Raw map[string]string `json:"raw,omitempty"`
 	// Exts are the effective extensions of all names: lower case, without
 	// dot, as Windows would act on them.
 	Exts []string `json:"exts"`
