@@ -79,6 +79,10 @@ type Item struct {
 	Reasons     []verdict.Reason  `json:"reasons"`
 	Findings    []finding.Finding `json:"findings"`
 
+	// Awaits is until when a password that comes in another mail may open this
+	// one and set it free; zero for a mail that waits for its reviewer only.
+	Awaits time.Time `json:"awaits,omitzero"`
+
 	Standing
 }
 

@@ -33,6 +33,12 @@ type Store interface {
 	// Releasing says whether a mail of these bytes is being released now.
 	Releasing(ctx context.Context, sha256 string) (bool, error)
 
+	// Awaiting returns the held mails that wait for their password (Item.Awaits)
+	// and were not settled, oldest first.
+	Awaiting(ctx context.Context) ([]Item, error)
+	// Settle records what a password, or the end of the wait, did to one.
+	Settle(ctx context.Context, id ID, how Settlement) error
+
 	// Audit returns what was done to id, or to all for "", oldest first.
 	Audit(ctx context.Context, id ID) ([]Entry, error)
 	// Verify reads every kept byte and returns what is wrong, nil when

@@ -63,6 +63,9 @@ func (t *tx) insert(it quarantine.Item) (bool, error) {
 	n, err := t.exec(insertItem, string(it.ID), it.Received.UnixMicro(), string(it.State), it.Since.UnixMicro(),
 		it.By, it.Count, it.LastSeen.UnixMicro(), it.LastReply, it.MaybeSent, it.Damage,
 		it.Rule, fold(it.MailFrom), fold(strings.Join(it.Rcpts, "\n")), it.SHA256, it.Size, it.RetryKey(), string(rec))
+	if err == nil && n == 1 && !it.Awaits.IsZero() {
+		_, err = t.exec(`INSERT INTO waiting (id) VALUES (?) ON CONFLICT (id) DO NOTHING`, string(it.ID))
+	}
 	return n == 1, err
 }
 

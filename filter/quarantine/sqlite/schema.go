@@ -65,6 +65,8 @@ CREATE INDEX audit_id ON audit (id, seq);
 CREATE TRIGGER audit_keep_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_keep_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TABLE probe (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
+`, `
+CREATE TABLE waiting (id TEXT PRIMARY KEY) STRICT;
 `}
 
 // index is one open index: a single writer connection and a pool of readers,

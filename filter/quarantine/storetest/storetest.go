@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) quarantine.Store) {
 		{"release and delete at once leave one state", releaseAgainstDelete},
 		{"a deleted mail leaves its record", deletes},
 		{"every attempt is in the audit log", audits},
+		{"a mail waits for its password until it is settled", awaits},
 		{"a bad or unknown id is told apart", badIDs},
 		{"a closed store says so", closed},
 	}
