@@ -16,6 +16,7 @@ var archives = []Type{
 	{Name: "lzip", Holds: true, Match: starts("LZIP\x01", "LZIP\x00")},
 	{Name: "lzma", Holds: true, Match: isLZMA},
 	{Name: "lzop", Holds: true, Match: starts("\x89LZO\x00\r\n\x1a\n")},
+	{Name: "szdd", Holds: true, Match: starts("SZDD\x88\xf0\x27\x33")},
 	{Name: "compress", Holds: true, Match: isCompress},
 	{Name: "cab", Holds: true, Match: isCAB},
 	{Name: "arj", Holds: true, Match: isARJ},

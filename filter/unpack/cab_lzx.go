@@ -55,7 +55,8 @@ type lzx struct {
 	left   int // bytes until the next block of LZX
 	pad    bool
 	begun  bool
-	intel  int // declared size of the program whose jumps are translated, 0 for none
+	wim    bool // blocks of a Windows image
+	intel  int  // declared size of the program whose jumps are translated, 0 for none
 	frame  int
 	plain  []byte // the frame after that translation
 
@@ -148,7 +149,7 @@ func (x *lzx) open() error {
 		x.seek((x.at() + 15) / 16 * 2)
 	}
 	x.kind = x.in.get(3)
-	x.left = x.in.get(16)<<8 | x.in.get(8)
+	x.left = x.length()
 	ok := true
 	switch x.kind {
 	case lzxRaw:
@@ -172,6 +173,36 @@ func (x *lzx) open() error {
 		return errLZHCorrupt
 	}
 	return nil
+}
+
+// length reads how many bytes a block unpacks to.
+func (x *lzx) length() int {
+	switch {
+	case !x.wim:
+		return x.in.get(16)<<8 | x.in.get(8)
+	case x.in.get(1) == 1:
+		return cabFrame
+	case x.win.reach >= 1<<16:
+		return x.in.get(16)<<8 | x.in.get(8)
+	}
+	return x.in.get(16)
+}
+
+// chunk undoes a chunk of a Windows image, which stands for itself: no size of
+// a program is written in it.
+func (x *lzx) chunk(data []byte, size int, bits uint) ([]byte, error) {
+	const program = 12000000
+	x.reset(bits)
+	x.wim, x.begun, x.intel = true, true, program
+	x.load(data)
+	var err error
+	for x.win.pos < size && err == nil {
+		err = x.fill(size)
+	}
+	if err == nil && x.in.short() {
+		err = errLZHShort
+	}
+	return x.translate(x.win.buf[:x.win.pos]), err
 }
 
 // openRaw reads the recent distances that stand before raw bytes, on the next
