@@ -74,11 +74,13 @@ func (q *queue) miss() {
 
 func (q *queue) run() {
 	defer close(q.done)
+	var room []byte
 	for line := range q.lines {
-		for line != nil {
+		for len(line) > 0 {
 			q.put(line)
 			q.pause()
-			line = q.gather()
+			line = q.gather(room[:0])
+			room = line
 		}
 	}
 }
@@ -106,8 +108,8 @@ func (q *queue) pause() {
 	}
 }
 
-// gather returns what waits as one, nil if nothing does.
-func (q *queue) gather() (lines []byte) {
+// gather adds what waits to lines.
+func (q *queue) gather(lines []byte) []byte {
 	for len(lines) < maxBatch {
 		select {
 		case line := <-q.lines: // nil if closed

@@ -27,6 +27,7 @@ type scope struct {
 // condition is a compiled `when:` or `except:` expression.
 type condition struct {
 	program *vm.Program
+	need    need
 	// paths, one for each any() that decides, find what the condition
 	// spoke of. They run only after a match.
 	paths []*vm.Program
@@ -106,7 +107,7 @@ func (l *loader) condition(src *source, node *yaml.Node) *condition {
 		l.failExpr(src, node, err)
 		return nil
 	}
-	return &condition{program: program, paths: pathPrograms(tree.Node)}
+	return &condition{program: program, need: needOf(tree.Node), paths: pathPrograms(tree.Node)}
 }
 
 // failExpr places an error of expr within the YAML file.
@@ -159,6 +160,9 @@ func pathPrograms(node ast.Node) []*vm.Program {
 
 // holds evaluates the condition. The machine may be used again.
 func (c *condition) holds(machine *vm.VM, env *scope) (bool, error) {
+	if !c.need.met(env.Facts) {
+		return false, nil
+	}
 	out, err := machine.Run(c.program, env)
 	if err != nil {
 		return false, err

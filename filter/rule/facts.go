@@ -36,8 +36,12 @@ type Facts struct {
 	// OwnDomains are the domains that only our own people send from. The
 	// caller fills it from the configuration.
 	OwnDomains []string `expr:"own_domains" yaml:"own_domains"`
+	// HoldEncrypted says that the operator wants what needs a password to wait
+	// for it in quarantine. The caller fills it from the configuration.
+	HoldEncrypted bool `expr:"hold_encrypted" yaml:"hold_encrypted"`
 
 	subjects []subject
+	kinds    map[string]bool // of the findings
 }
 
 // Header is what the message header says.
@@ -328,6 +332,10 @@ func (f *Facts) join() {
 	}
 	for i := range f.Findings {
 		found := &f.Findings[i]
+		if f.kinds == nil {
+			f.kinds = map[string]bool{}
+		}
+		f.kinds[found.Kind] = true
 		g := at(found.Path, nil)
 		g.findings = append(g.findings, found)
 		found.Exts, found.Types, found.Members = g.exts, g.types, g.members

@@ -15,6 +15,7 @@ import (
 // same link.
 type matcher struct {
 	node    *yaml.Node
+	need    need // of what subject asks
 	subject []func(*subject) bool
 	link    []func(*Link) bool
 	message []func(*Facts) bool
@@ -54,6 +55,7 @@ func (l *loader) findingMatcher(m *mapping, out *matcher) {
 		}
 		return
 	}
+	out.need = func(f *Facts) bool { return f.hasKind(kinds) }
 	out.subject = append(out.subject, func(s *subject) bool {
 		return slices.ContainsFunc(s.findings, func(f *Finding) bool {
 			return kinds[f.Kind] && evidence.fits(f.Evidence)
@@ -291,7 +293,7 @@ func within(domain string, set map[string]bool) bool {
 
 // matches returns the paths that m speaks of and that except does not excuse.
 func (m *matcher) matches(f *Facts, except *matcher) (paths []string, ok bool) {
-	if !all(m.message, f) {
+	if !m.need.met(f) || !all(m.message, f) {
 		return nil, false
 	}
 	if except != nil && !all(except.message, f) {

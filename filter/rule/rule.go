@@ -17,6 +17,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/expr-lang/expr/vm"
 	yaml "go.yaml.in/yaml/v4"
@@ -76,11 +77,15 @@ func (s *Set) Rules() []Info {
 // Lists describes the named lists in order of their names.
 func (s *Set) Lists() []ListInfo { return slices.Clone(s.listInfo) }
 
+// machines are kept from message to message with the room they have.
+var machines = sync.Pool{New: func() any { return new(vm.VM) }}
+
 // Judge asks every rule and joins what they say: the strictest disposition
 // wins. Equal facts get equal verdicts.
 func (s *Set) Judge(f *Facts) verdict.Verdict {
 	v := verdict.Verdict{RuleSet: s.id}
-	machine, env := new(vm.VM), &scope{f, s.lists}
+	machine, env := machines.Get().(*vm.VM), &scope{f, s.lists}
+	defer machines.Put(machine)
 	for _, r := range s.rules {
 		paths, fires, err := r.fires(machine, env)
 		if !fires && err == nil {

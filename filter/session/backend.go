@@ -19,7 +19,7 @@ type backend struct {
 
 var _ milter.Milter = (*backend)(nil)
 
-// Body answers the end of the message; with nothing, if that was done already.
+// Body answers the end of the message, unless that was done already.
 func (b *backend) Body(m *milter.Modifier) (milter.Response, error) {
 	w := b.wire
 	msg, reply, inTime := b.judge()
@@ -34,7 +34,9 @@ func (b *backend) Body(m *milter.Modifier) (milter.Response, error) {
 		w.edits = nil
 		w.server.failed(msg, err)
 	}
-	return resp, nil
+	// Sent from here: the library would set aside 4 KiB for each answer.
+	_, _ = w.Write(packed(resp)) // a failure is remembered by the wire
+	return nil, nil
 }
 
 // judge gets the message together and asks the handler. It is false if the

@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -20,64 +19,75 @@ const (
 var errMacros = errors.New("too many macros")
 
 // stages in the order in which they come; a later one's value wins.
-var stages = []milter.Code{
+var stages = [...]milter.Code{
 	milter.CodeConn, milter.CodeHelo, milter.CodeMail, milter.CodeRcpt, milter.CodeData, milter.CodeEOH, milter.CodeEOB,
 }
 
-// macros keeps the macros of every stage. They come in a packet ahead of the
-// command that they belong to; a command without such a packet has none.
+// ofMessage is the first stage that belongs to one message.
+const ofMessage = 2
+
+// macro is one name and what it stands for.
+type macro struct{ name, value string }
+
+// macros keeps the macros of every stage, by the stage's place in stages. They
+// come in a packet ahead of the command that they belong to; a command without
+// such a packet has none. The slices are used again and again: Postfix sends
+// macros ahead of each header field even.
 type macros struct {
-	waiting map[milter.Code]map[string]string // whose command has not come yet
-	said    map[milter.Code]map[string]string
+	waiting   [len(stages)][]macro // whose command has not come yet
+	isWaiting [len(stages)]bool
+	said      [len(stages)][]macro
 }
 
 // add reads a macro packet: the command's code, then names and values.
 func (m *macros) add(data []byte) error {
-	if len(data) == 0 || len(data) > maxMacroBytes {
+	if len(data) == 0 || len(data) > maxMacroBytes || bytes.Count(data[1:], nul) > 2*maxMacros {
 		return errMacros
 	}
-	stage, rest := milter.Code(data[0]), data[1:]
-	values := map[string]string{}
-	for len(rest) > 0 && len(values) <= maxMacros {
-		var name, value []byte
-		name, rest, _ = bytes.Cut(rest, nul)
-		value, rest, _ = bytes.Cut(rest, nul)
-		values[strings.Trim(string(name), "{}")] = string(value)
+	place := slices.Index(stages[:], milter.Code(data[0]))
+	if place < 0 {
+		return nil
 	}
-	if len(values) > maxMacros {
-		return errMacros
+	values, rest := m.waiting[place][:0], string(data[1:])
+	for rest != "" {
+		var name, value string
+		name, rest, _ = strings.Cut(rest, "\x00")
+		value, rest, _ = strings.Cut(rest, "\x00")
+		values = append(values, macro{strings.Trim(name, "{}"), value})
 	}
-	if slices.Contains(stages, stage) {
-		if m.waiting == nil {
-			m.waiting = map[milter.Code]map[string]string{}
-		}
-		m.waiting[stage] = values
-	}
+	m.waiting[place], m.isWaiting[place] = values, true
 	return nil
 }
 
 // reach puts the macros of a command in force.
 func (m *macros) reach(stage milter.Code) {
-	values, ok := m.waiting[stage]
-	if !ok {
-		delete(m.said, stage)
+	place := slices.Index(stages[:], stage)
+	if !m.isWaiting[place] {
+		m.said[place] = m.said[place][:0]
 		return
 	}
-	delete(m.waiting, stage)
-	if m.said == nil {
-		m.said = map[milter.Code]map[string]string{}
+	m.said[place], m.waiting[place] = m.waiting[place], m.said[place][:0]
+	m.isWaiting[place] = false
+}
+
+// forgetSaid drops what was said by a client.
+func (m *macros) forgetSaid() {
+	for place := range stages {
+		m.said[place] = m.said[place][:0]
 	}
-	m.said[stage] = values
 }
 
 // forgetMessage drops what belongs to a message; what was said of the
 // connection and at HELO stays, and so do the macros that wait for MAIL: they
 // are the next message's.
 func (m *macros) forgetMessage() {
-	for _, s := range stages[2:] {
-		delete(m.said, s)
+	for place, s := range stages {
+		if place < ofMessage {
+			continue
+		}
+		m.said[place] = m.said[place][:0]
 		if s != milter.CodeMail {
-			delete(m.waiting, s)
+			m.waiting[place], m.isWaiting[place] = m.waiting[place][:0], false
 		}
 	}
 }
@@ -85,10 +95,17 @@ func (m *macros) forgetMessage() {
 // all returns every macro in force. What waits counts as well: an MTA that
 // leaves out the command DATA may still send its macros.
 func (m *macros) all() map[string]string {
-	out := map[string]string{}
-	for _, s := range stages {
-		maps.Copy(out, m.said[s])
-		maps.Copy(out, m.waiting[s])
+	out := make(map[string]string, 2*len(stages))
+	for place := range stages {
+		for _, one := range m.said[place] {
+			out[one.name] = one.value
+		}
+		if !m.isWaiting[place] {
+			continue
+		}
+		for _, one := range m.waiting[place] {
+			out[one.name] = one.value
+		}
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func (p *peer) reset() {
 	p.abort()
 	p.connected = false
 	p.client = mail.Client{}
-	p.macros.said = nil
+	p.macros.forgetSaid()
 }
 
 func (p *peer) helo(data []byte) error {
