@@ -77,6 +77,7 @@ type Budget struct {
 	confined bool
 	reached  []Reached
 	spare    [][]byte // given back by Free
+	large    []byte   // the largest given back, for this message only
 }
 
 // New opens an account.
@@ -181,7 +182,7 @@ func (b *Budget) Draw(path string, f Filler, packed, size int64) ([]byte, error)
 	out := b.room(max(readStart, int(min(size+1, max(packed, 0)*readTrust, readFirst))))
 	for {
 		if len(out) == cap(out) {
-			out = b.wider(out, size)
+			out = b.wider(out, size, packed)
 		}
 		// A short step, so that little is read beyond a limit.
 		n, err := f.Fill(out, min(cap(out)-len(out), readStep))
@@ -204,10 +205,14 @@ func (b *Budget) Draw(path string, f Filler, packed, size int64) ([]byte, error)
 // and clearing memory would cost more than unpacking. The caller answers for
 // nobody using them any more; a slice that Read did not return is none to give.
 func (b *Budget) Free(buf []byte) {
-	if cap(buf) < readStart || cap(buf) > readKeep || len(b.spare) >= maxSpare {
-		return
+	switch {
+	case cap(buf) > readKeep:
+		if cap(buf) > cap(b.large) {
+			b.large = buf[:0]
+		}
+	case cap(buf) >= readStart && len(b.spare) < maxSpare:
+		b.spare = append(b.spare, buf[:0])
 	}
-	b.spare = append(b.spare, buf[:0])
 }
 
 // Lend returns an empty buffer with room for n bytes, to be given back by Free.
@@ -216,6 +221,7 @@ func (b *Budget) Lend(n int) []byte { return b.room(max(n, readStart)) }
 
 // Close ends the account. What was given back is kept for the next message.
 func (b *Budget) Close() {
+	b.large = nil
 	if len(b.spare) > 0 {
 		spares.Put(&b.spare)
 		b.spare = nil
@@ -238,6 +244,11 @@ func (b *Budget) room(n int) []byte {
 			best = i
 		}
 	}
+	if best < 0 && n > readKeep && cap(b.large) >= n {
+		buf := b.large
+		b.large = nil
+		return buf
+	}
 	if best < 0 {
 		return make([]byte, 0, n)
 	}
@@ -246,15 +257,20 @@ func (b *Budget) room(n int) []byte {
 	return buf
 }
 
-// wider gives out twice the room, and from readLeap on all that a member may
-// need, but no more than the declared size or the limit: two such buffers are
-// in memory at once. What is not written to takes up no memory, and the worker
-// has no room for a row of doubled buffers up to the limit.
-func (b *Budget) wider(out []byte, size int64) []byte {
+// wider gives out twice the room, but no more than the declared size or the
+// limit: two such buffers are in memory at once. What swells as bombs do gets at
+// once what it may swell to, and from readLeap on every member all that it may
+// need: the worker has no room for a row of doubled buffers up to the limit, and
+// the first touch of a page costs more than unpacking it. What is not written
+// to takes up no memory.
+func (b *Budget) wider(out []byte, size, packed int64) []byte {
 	most := max(b.limits.Member, int64(len(out))) + readStep
 	n := min(2*int64(cap(out)), most)
-	if cap(out) >= readLeap {
+	switch swells := packed >= 0 && int64(len(out)) > packed*readTrust; {
+	case cap(out) >= readLeap:
 		n = most
+	case swells && cap(out) >= swellLeap:
+		n = min(max(n, b.limits.RatioFloor+2*readStep), most)
 	}
 	if size > int64(cap(out)) {
 		n = min(n, size+1)
@@ -271,11 +287,13 @@ const (
 	readStep  = 64 << 10
 	readFirst = 16 << 20
 	readLeap  = 32 << 20
+	swellLeap = 4 << 20
 	// readTrust is how far a declared size is believed: text and XML are
 	// packed up to so many times.
 	readTrust = 16
-	// maxSpare buffers are kept, one for each level of nesting and some; a
-	// larger one than readKeep is not, so that a bomb does not stay in memory.
+	// maxSpare buffers are kept, one for each level of nesting and some. One
+	// larger than readKeep is kept for this message only: a hundred bombs in a
+	// row cost the kernel no more pages than one, and none stays in memory.
 	maxSpare = 8
 	readKeep = 32 << 20
 )

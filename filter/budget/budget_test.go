@@ -103,3 +103,38 @@ func TestFreeIsUsedAgain(t *testing.T) {
 		t.Errorf("ReadSized of a lie made room for %d bytes, %v; want little", cap(liar), err)
 	}
 }
+
+// The memory of a bomb is used for the next one, and not for a small member,
+// which may be the container of a bomb; the next message has none of it.
+func TestFreeOfLargeMembers(t *testing.T) {
+	const size = readLeap + 1<<20
+	b := New(Default)
+	bomb := func() []byte {
+		got, err := b.Read("a", io.LimitReader(zeroReader{}, size), -1)
+		if err != nil || len(got) != size {
+			t.Fatalf("Read = %d bytes, %v; want %d", len(got), err, size)
+		}
+		return got
+	}
+	first := bomb()
+	b.Free(first)
+	small, err := b.Read("b", strings.NewReader("hello"), 5)
+	if err != nil || &small[0] == &first[0] {
+		t.Errorf("Read = %q, %v; want hello in memory of its own", small, err)
+	}
+	second := bomb()
+	if &second[0] != &first[0] {
+		t.Error("the second large member is in new memory, want that of the first")
+	}
+	b.Free(second)
+	if b.Close(); b.large != nil {
+		t.Error("Close keeps the memory of a large member")
+	}
+}
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
