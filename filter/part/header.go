@@ -83,7 +83,7 @@ var opensMessage = map[string]bool{"from": true, "to": true, "subject": true, "d
 // take reads one line and says whether it ended the header.
 func (r *headerReader) take(line []byte, next int) (done bool) {
 	switch {
-	case len(line) == 0 && r.goesOn(next):
+	case len(line) == 0 && (r.goesOn(next) || r.tracedOnly(next)):
 		r.otherwise(next)
 		r.note("empty line within the header")
 		r.pos = next
@@ -124,6 +124,29 @@ func (r *headerReader) goesOn(next int) bool {
 	kind := mediaType(unfold(r.h.first("content-type")))
 	return len(r.h.fields) > 0 &&
 		!strings.HasPrefix(kind, "message/") && !strings.HasPrefix(kind, "multipart/") && kind != "text/rfc822-headers"
+}
+
+// tracedOnly says that nothing but traces of the way stands above the empty line
+// before next, and the fields of a message below: its sender began with an empty
+// line, and each server on the way put its own field before that.
+func (r *headerReader) tracedOnly(next int) bool {
+	for _, f := range r.h.fields {
+		if f.name != "received" && f.name != "return-path" && f.name != "delivered-to" && f.name != "x-original-to" {
+			return false
+		}
+	}
+	if len(r.h.fields) == 0 || r.h.start > 0 || r.junk >= 0 {
+		return false
+	}
+	for next < r.end {
+		line, after := lineAt(r.raw, next, r.end)
+		if len(bytes.TrimSpace(line)) > 0 {
+			name, _, ok := splitField(line)
+			return ok && opensMessage[name]
+		}
+		next = after
+	}
+	return false
 }
 
 // continues says that a line without indent goes on with the field before it:
