@@ -60,6 +60,12 @@ type Config struct {
 	OwnDomains []string
 	Internal   []netip.Prefix
 
+	Passwords                     []string
+	PasswordFile, PasswordPairing string
+	PasswordWork                  int64
+	PasswordHold                  bool
+	PasswordWindow                time.Duration
+
 	SubjectPrefix string
 	RejectContact string
 	LogFormat     string

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	passkey "sekisho/filter/key"
 )
 
 // malformed is what is wrong with a value, and what to write instead.
@@ -31,6 +33,9 @@ var forms = []struct {
 	{"reject.contact", func(c *Config) *malformed { return oneLine(c.RejectContact) }},
 	{"log.format", func(c *Config) *malformed { return oneOf(c.LogFormat, "json", "text") }},
 	{"sandbox.mode", func(c *Config) *malformed { return oneOf(c.SandboxMode, "on", "off") }},
+	{"password.list", func(c *Config) *malformed { return all(c.Passwords, secret) }},
+	{"password.file", func(c *Config) *malformed { return fileName(c.PasswordFile) }},
+	{"password.pairing", func(c *Config) *malformed { return oneOf(c.PasswordPairing, "off", "on") }},
 	{"quarantine.when_unhealthy", func(c *Config) *malformed { return oneOf(c.WhenUnhealthy, "hold", "defer") }},
 }
 
@@ -87,6 +92,21 @@ func addressPort(s string) *malformed {
 func folder(s string) *malformed {
 	if s == "" || filepath.Clean(s) == "/" {
 		return &malformed{fmt.Sprintf("%q is no folder of our own", s), "name a folder that nothing else uses"}
+	}
+	return nil
+}
+
+// secret refuses what no key ring takes; it is not shown.
+func secret(s string) *malformed {
+	if len(s) > passkey.Longest || strings.ContainsFunc(s, unicode.IsControl) {
+		return &malformed{fmt.Sprintf("a password is longer than %d bytes or holds a control character", passkey.Longest), "write one password an entry"}
+	}
+	return nil
+}
+
+func fileName(s string) *malformed {
+	if s != "" && !filepath.IsAbs(s) {
+		return &malformed{fmt.Sprintf("%q is not a whole path", s), "for example /etc/sekisho/passwords"}
 	}
 	return nil
 }

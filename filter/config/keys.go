@@ -76,6 +76,13 @@ var keys = []key{
 	texts("own_domains", "", "Domains of this organisation: their name in From, from outside and not authenticated, is a forgery.", func(c *Config) *[]string { return &c.OwnDomains }),
 	nets("internal", "", "Networks whose clients count as inside, as clients that logged in do: no sender authentication is asked of them, and rules may spare them. Loopback clients are spared the authentication in any case.", func(c *Config) *[]netip.Prefix { return &c.Internal }),
 
+	secrets("password.list", "Passwords to try on encrypted attachments beside those that the message itself tells: those that you have agreed on with others.", func(c *Config) *[]string { return &c.Passwords }),
+	text("password.file", "", "A file with more of them, one a line, readable by the service user only.", func(c *Config) *string { return &c.PasswordFile }),
+	size("password.work", "512MiB", "Most work on the passwords of one message, in bytes hashed: forty tries on a 7z archive, a thousand on a zip with AES.", 1<<20, func(c *Config) *int64 { return &c.PasswordWork }),
+	truth("password.hold", "false", "Keep mail from outside that holds something encrypted, unless its password is known, until it was opened and inspected (rule `container-encrypted-held`).", func(c *Config) *bool { return &c.PasswordHold }),
+	text("password.pairing", "off", "`on`: kept mail that is encrypted and otherwise clean is opened with the password that the same sender's other mail tells, inspected, and released if it is clean. `off`: it waits for a reviewer.", func(c *Config) *string { return &c.PasswordPairing }),
+	span("password.window", "24h", "How long the two mails may lie apart.", func(c *Config) *time.Duration { return &c.PasswordWindow }),
+
 	text("tag.subject_prefix", "", "Text put before the subject of a tagged message; empty: only header fields are added.", func(c *Config) *string { return &c.SubjectPrefix }),
 	text("reject.contact", "", "Whom a refused sender may ask, shown in the SMTP reply.", func(c *Config) *string { return &c.RejectContact }),
 	text("log.format", "json", "`json` for machines or `text` for people, to standard error.", func(c *Config) *string { return &c.LogFormat }),
@@ -92,6 +99,18 @@ func texts(name, def, doc string, p func(*Config) *[]string) key {
 	return key{name: name, kind: "a list of texts", def: def, doc: doc, list: true,
 		set: func(c *Config, w []string) error { *p(c) = words(w); return nil },
 		get: func(c *Config) string { return strings.Join(*p(c), " ") }}
+}
+
+// secrets is texts that nobody is shown: only their number.
+func secrets(name, doc string, p func(*Config) *[]string) key {
+	k := texts(name, "", doc, p)
+	k.get = func(c *Config) string {
+		if n := len(*p(c)); n > 0 {
+			return strconv.Itoa(n) + " not shown"
+		}
+		return ""
+	}
+	return k
 }
 
 // words drops empty words: the default of an empty list is one empty word.
