@@ -43,6 +43,7 @@ var packedFiles = map[string]string{
 	"議事録 2026年11月.txt": strings.Repeat("本日の議事録をお送りします。\r\n", 10),
 	"form.exe":         stub,
 	"big.bin":          string(bigFile()),
+	"p1.htm":           manualPage(1), "p2.htm": manualPage(2), "p3.htm": manualPage(3),
 }
 
 func bigFile() []byte {
