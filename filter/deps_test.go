@@ -149,7 +149,7 @@ func TestLibrariesHaveOneOwner(t *testing.T) {
 
 // workerMay are the rooms that the worker's binary links.
 var workerMay = []string{"cmd/sekisho-worker", "filter/sandbox/inside", "filter/sandbox/frame", "filter/quiet", "filter/inspect", "filter/report",
-	"filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/charset",
+	"filter/part", "filter/unpack", "filter/filetype", "filter/filename", "filter/link", "filter/charset", "filter/display",
 	"filter/mail", "filter/entity", "filter/finding", "filter/verdict", "filter/budget", "filter/escape", "filter/key", "filter/password"}
 
 // workerMustNot are libraries that must not be linked, whoever asks for it.
