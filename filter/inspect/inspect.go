@@ -74,6 +74,7 @@ func (w *walk) mail(in Input) *report.Report {
 	root := &entity.Entity{Body: raw, Size: int64(len(raw)), MediaType: "message/rfc822"}
 	w.rep.Entities = append(w.rep.Entities, w.describe(root, []string{"eml"}))
 	w.guard("part", "", func() { w.message(root) })
+	w.guard("volumes", "", w.join)
 	return w.finish()
 }
 
@@ -83,6 +84,7 @@ func (w *walk) file(in Input) *report.Report {
 	root := &entity.Entity{Path: base, Body: b, Size: int64(len(b))}
 	root.AddName(entity.Name{Text: strings.ToValidUTF8(base, "\uFFFD"), Source: "file"})
 	w.entity(root)
+	w.guard("volumes", "", w.join)
 	return w.finish()
 }
 
@@ -102,6 +104,7 @@ type walk struct {
 	above [][]byte
 	keys  *key.Ring
 	heard heard
+	volumeState
 }
 
 // within says whether e repeats a message that it stands in: a reading that
@@ -178,6 +181,7 @@ func (w *walk) entity(e *entity.Entity) {
 	w.links(e, types)
 	w.open(e, types)
 	w.settle(at, e.Path, first)
+	w.keepVolume(e, first)
 }
 
 func (w *walk) types(e *entity.Entity) (types []string) {

@@ -65,6 +65,9 @@ func unlockRAR(e *entity.Entity, keys *key.Ring, bud *budget.Budget, yield func(
 		return r.found
 	}
 	end := r.index.end
+	if r.index.joined > 0 && bud.Spend(e.Path, int64(len(r.b))) == nil {
+		r.b = r.index.merge(r.b)
+	}
 	r.unlock()
 	r.state()
 	r.give()

@@ -111,6 +111,11 @@ func walkRAR4(b []byte, limit int) *rarIndex {
 	for at := len(rarMagic4); at < len(b) && len(x.files) <= limit; {
 		h, ok := readRAR4Block(b, at)
 		if !ok {
+			// Old volumes have no end block.
+			if next := x.nextVolume(b, at, rarMagic4); next >= 0 {
+				at = next
+				continue
+			}
 			x.broken(at, "rar header")
 			if at = nextRAR4(b, at+1); at < 0 || len(x.faults) > maxRARFaults {
 				return x
@@ -127,7 +132,11 @@ func walkRAR4(b []byte, limit int) *rarIndex {
 			}
 		case rar4End:
 			x.end = h.end()
-			return x
+			if at = x.nextVolume(b, x.end, rarMagic4); at < 0 {
+				return x
+			}
+			x.end = len(b)
+			continue
 		}
 		at = x.addRAR4(b, h)
 	}

@@ -105,7 +105,11 @@ func walkRAR5(b []byte, limit int) *rarIndex {
 			x.addRAR5(b, h)
 		case rar5End:
 			x.end = h.end
-			return x
+			if at = x.nextVolume(b, x.end, rarMagic5); at < 0 {
+				return x
+			}
+			x.end = len(b)
+			continue
 		}
 		at = h.end + int(min(h.packed, uint64(len(b)-h.end)))
 	}

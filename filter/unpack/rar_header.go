@@ -43,6 +43,7 @@ type rarIndex struct {
 	files  []rarFile
 	end    int  // where the archive ends
 	volume bool // one of several
+	joined int  // volumes that follow in the same bytes
 	hidden bool // the headers need a password
 	solid  bool
 	faults []rarFault
@@ -111,6 +112,55 @@ func rarBegins(b []byte) bool {
 		return ok && h.kind == rar4Main
 	}
 	return false
+}
+
+// nextVolume returns where the headers of the next volume begin behind at, when
+// the volumes of a set stand one behind the other; -1 when none does. A volume
+// may be padded.
+func (x *rarIndex) nextVolume(b []byte, at int, magic string) int {
+	rest := bytes.TrimLeft(b[min(at, len(b)):], "\x00")
+	if !x.volume || !bytes.HasPrefix(rest, []byte(magic)) {
+		return -1
+	}
+	x.joined++
+	return len(b) - len(rest) + len(magic)
+}
+
+// merge puts the pieces together of members that go on in a volume behind, and
+// returns b with what was put together at its end.
+func (x *rarIndex) merge(b []byte) []byte {
+	var files []rarFile
+	pieces := map[int][]span{}
+	open := -1
+	for _, f := range x.files {
+		if f.reading == "" && f.before && open >= 0 && files[open].after && f.names[0].Text == files[open].names[0].Text {
+			first := &files[open]
+			pieces[open] = append(pieces[open], f.data)
+			first.after, first.crc, first.checked = f.after, f.crc, f.checked
+			continue
+		}
+		files = append(files, f)
+		if f.reading == "" {
+			open = len(files) - 1
+			pieces[open] = []span{f.data}
+		}
+	}
+	b = b[:len(b):len(b)]
+	whole := x.joined > 0
+	for i := range files {
+		f := &files[i]
+		whole = whole && !f.before && !f.after
+		if len(pieces[i]) < 2 {
+			continue
+		}
+		start := len(b)
+		for _, p := range pieces[i] {
+			b = append(b, b[p.start:p.end]...)
+		}
+		f.data, f.packed = span{start, len(b)}, uint64(len(b)-start)
+	}
+	x.files, x.volume = files, x.volume && !whole
+	return b
 }
 
 // rarFields reads the fields of a header one after the other; reading past the
