@@ -19,6 +19,32 @@ func TestDocHoldsEveryKind(t *testing.T) {
 	testfile.Doc(t, "docs/findings.md", "the catalogue of kinds", b.String())
 }
 
+func TestDocHoldsEveryAmbiguity(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| family | kind | what differs | who reads it how |\n| --- | --- | --- | --- |\n")
+	for _, a := range finding.Ambiguities {
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", a.Family, a.Kind, a.What, a.Programs)
+	}
+	testfile.Doc(t, "docs/findings.md", "the catalogue of ambiguities", b.String())
+}
+
+// Every mime.* kind speaks of some family, and every family of such a kind.
+func TestAmbiguitiesAreClosed(t *testing.T) {
+	seen := map[string]bool{}
+	of := map[finding.Kind]bool{}
+	for _, a := range finding.Ambiguities {
+		if seen[a.Family] || a.What == "" || a.Programs == "" {
+			t.Errorf("family %q is repeated or says nothing", a.Family)
+		}
+		seen[a.Family], of[a.Kind] = true, true
+	}
+	for _, k := range finding.Kinds {
+		if ours := strings.HasPrefix(string(k.Kind), "mime.") || k.Kind == finding.TextEncodedFile; ours != of[k.Kind] {
+			t.Errorf("kind %q: in the list of ambiguities %v, want %v", k.Kind, of[k.Kind], ours)
+		}
+	}
+}
+
 func TestKindsAreWellFormed(t *testing.T) {
 	form := regexp.MustCompile(`^[a-z]+\.[a-z-]+$`)
 	seen := map[finding.Kind]bool{}

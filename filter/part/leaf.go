@@ -28,17 +28,21 @@ func (w *walker) emit(l *leaf, end int) {
 		return
 	}
 	if w.seen[key] {
-		if !l.quiet && w.pass.view != "" && strings.HasPrefix(mediaType(unfold(l.h.first("content-type")))+"text/", "text/") {
+		if !l.quiet && w.pass.of.label != "" && strings.HasPrefix(mediaType(unfold(l.h.first("content-type")))+"text/", "text/") {
 			w.undeclaredParts(l, w.raw[min(l.h.bodies[0], end):end]) // its lines are others here
 		}
 		return
 	}
 	w.seen[key] = true
-	if w.pass.label != "" && !l.quiet {
+	same := len(w.pass.of.breaks) > 0 && w.document == w.pass.of.document && w.seen[l.before(w.pass.of, end)]
+	if same && l.base64Alone() {
+		return // line breaks are nothing in base64
+	}
+	if w.pass.label != "" && !l.quiet && !same {
 		w.note(finding.MimeBoundary, l.path, w.pass.label)
-		if l.reading == "" {
-			l.reading = w.pass.label
-		}
+	}
+	if w.pass.label != "" && !l.quiet && l.reading == "" {
+		l.reading = w.pass.label
 	}
 	e := w.entity(l)
 	text := strings.HasPrefix(e.MediaType, "text/") || e.MediaType == ""
@@ -71,6 +75,19 @@ func (l *leaf) span(document, end int) span {
 		at.other = l.h.bodies[1]
 	}
 	return at
+}
+
+// before is where the leaf stood before lines were broken.
+func (l *leaf) before(v *view, end int) span {
+	at := l.span(0, v.origin(end))
+	at.header, at.start, at.other = v.origin(at.header), v.origin(at.start), v.origin(at.other)
+	return at
+}
+
+// base64Alone says that the leaf can be read as base64 only.
+func (l *leaf) base64Alone() bool {
+	list, _ := transfer(&l.h)
+	return len(list) == 1 && list[0] == base64
 }
 
 // undeclaredParts reads on in a text that holds delimiters and fields of content

@@ -96,7 +96,7 @@ func uuFile(text []byte) (f inlineFile, used int) {
 	sure := octal(words[1]) && words[2] != ""
 	ended := false
 	switch {
-	case words[0] == "begin":
+	case words[0] == "begin" && (sure || uuFollows(text[next:])):
 		f.body, used, ended = uuLines(text[next:])
 	case words[0] == "begin-base64" && sure:
 		f.body, used = uuBase64(text[next:])

@@ -2,6 +2,7 @@ package part
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"sekisho/filter/budget"
@@ -13,13 +14,25 @@ import (
 type view struct {
 	label string // "" for the bytes as they came
 	raw   []byte
-	// document is another number where offsets are not those of the message.
+	// document is another number where offsets are not those of the message;
+	// breaks are then the places where line breaks were put in.
 	document int
+	breaks   []int
+}
+
+// refoldBreak is what Postfix puts where it breaks a line.
+const refoldBreak = "\r\n "
+
+// origin is the offset in the message of an offset in the view.
+func (v *view) origin(at int) int {
+	n, _ := slices.BinarySearch(v.breaks, at)
+	return at - n*len(refoldBreak)
 }
 
 // pass is one way to read the structure of a view.
 type pass struct {
-	label, view string
+	label string
+	of    *view
 	// choice picks among the layouts of each part that has several.
 	choice int
 	// union splits at every boundary that a part may have.
@@ -69,14 +82,15 @@ func (s *sink) further(raw []byte) {
 	}
 	if overlong(raw) && s.bud.Spend(s.base, int64(len(raw))) == nil {
 		s.documents++
-		views = append(views, view{label: "refolded", raw: refold(raw), document: s.documents})
+		long, breaks := refold(raw)
+		views = append(views, view{label: "refolded", raw: long, document: s.documents, breaks: breaks})
 	}
 	for i, v := range views {
 		if i > 0 {
 			s.read(v)
 		}
 		if inlined, found := s.inlined(v.raw); found {
-			s.read(view{label: join(v.label, "delimiter-in-line"), raw: inlined, document: v.document})
+			s.read(view{label: join(v.label, "delimiter-in-line"), raw: inlined, document: v.document, breaks: v.breaks})
 		}
 	}
 }
@@ -220,20 +234,22 @@ func overlong(raw []byte) bool {
 }
 
 // refold returns raw as Postfix sends it on: long lines broken, each piece but
-// the first behind a blank.
-func refold(raw []byte) []byte {
-	out := make([]byte, 0, len(raw)+3*(len(raw)/(lineLimit-1)+1))
+// the first behind a blank. breaks are where.
+func refold(raw []byte) (out []byte, breaks []int) {
+	out = make([]byte, 0, len(raw)+len(refoldBreak)*(len(raw)/(lineLimit-1)+1))
 	for pos := 0; pos < len(raw); {
 		line, next := lineAt(raw, pos, len(raw))
 		end := raw[pos+len(line) : next]
 		for room := lineLimit; len(line) > room; room = lineLimit - 1 {
-			out = append(append(out, line[:room]...), "\r\n "...)
+			out = append(out, line[:room]...)
+			breaks = append(breaks, len(out))
+			out = append(out, refoldBreak...)
 			line = line[room:]
 		}
 		out = append(append(out, line...), end...)
 		pos = next
 	}
-	return out
+	return out, breaks
 }
 
 // narrow returns the text of a message that is stored in two-byte characters.

@@ -86,7 +86,7 @@ type region struct {
 
 // pass reads the whole message in one way and returns its header.
 func (s *sink) pass(v view, p pass) header {
-	p.label, p.view = join(v.label, p.label), v.label
+	p.label, p.of = join(v.label, p.label), &v
 	w := &walker{sink: s, pass: p, raw: v.raw, document: v.document}
 	h := readHeader(v.raw, 0, len(v.raw), func([]byte) bool { return false })
 	if !s.enter() {
