@@ -153,7 +153,7 @@ func (r *rar) giveRun(run []rarFile) {
 // describe gives e what its header says, and states what is odd about it.
 func (r *rar) describe(e *entity.Entity, f *rarFile) {
 	e.Size, e.Dir, e.Link, e.Reading = max(f.size, 0), f.dir && f.packed == 0, f.isLink, f.reading
-	if len(e.Names) > 1 && namesPart(e.Names[0].Text, e.Names[1].Text) {
+	if f.reading == "" && len(e.Names) > 1 && namesPart(e.Names[0].Text, e.Names[1].Text) {
 		r.note(finding.ContainerConflict, e.Path, "in", "name", "name", e.Names[0].Text, "other", e.Names[1].Text)
 	}
 	if f.reading == "quick-open" {

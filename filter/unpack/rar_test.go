@@ -109,5 +109,8 @@ func FuzzRAR(f *testing.F) {
 	files := []szMade{{"a.txt", "hello"}, {"b", "minutes"}}
 	f.Add(rarOf(0, false, files...))
 	f.Add(rarOf(0, true, files...))
+	f.Add(rar4Of(stored4(rar4File, rar4Unicode, "?.txt\x00\x00\xb0\x70\x8b\x02", "x"), stored4(rar4Service, 0, "CMT", "x")))
+	one, two := pieces5("a", "content")
+	f.Add(append(one, two...))
 	f.Fuzz(func(t *testing.T, b []byte) { promise(t, "rar", b) })
 }
