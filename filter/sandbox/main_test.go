@@ -71,7 +71,7 @@ func misbehave(job frame.Job, raw []byte) *report.Report {
 		reply(1, []byte("{]"))
 		wait()
 	case "stranger":
-		reply(1, []byte(`{"schema":1,"kind":"mail","sha256":"`+strings.Repeat("0", 64)+`","size":1,"entities":[{}]}`))
+		reply(1, strange())
 		wait()
 	case "oversized":
 		put([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, '{'})
@@ -93,6 +93,15 @@ func misbehave(job frame.Job, raw []byte) *report.Report {
 		return said(job, raw, probe(rest))
 	}
 	return inside.Inspect(job, raw)
+}
+
+// strange is a well-formed Report of something else.
+func strange() []byte {
+	b, err := report.Pack(&report.Report{Schema: 1, Kind: "mail", SHA256: strings.Repeat("0", 64), Size: 1, Entities: make([]report.Entity, 1)}, 1<<16)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // wait does nothing for ever; a runtime without anything to do would end.

@@ -114,7 +114,7 @@ func TestMisbehaviourIsAFinding(t *testing.T) {
 		{"silent", causeTimeout, "", 3 * time.Second, 2},
 		// A fresh worker that runs out of memory would do so again.
 		{"memory", causeMemory, "out of memory", 0, 1},
-		{"garbage", causeAnswer, "invalid character", 0, 2},
+		{"garbage", causeAnswer, "packed", 0, 2},
 		{"stranger", causeAnswer, "want", 0, 2},
 		{"oversized", causeAnswer, "longer than allowed", 0, 2},
 		{"flood", causeAnswer, "", 0, 2},

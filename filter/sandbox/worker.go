@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -174,10 +173,7 @@ func (w *worker) ask(ctx context.Context, in inspect.Input, s Settings, deadline
 	if id != w.jobs {
 		return nil, &failure{cause: causeAnswer, detail: fmt.Sprintf("answer to job %d, asked was %d", id, w.jobs)}
 	}
-	rep, err := report.Parse(w.buf.Bytes())
-	if err == nil {
-		err = report.Check(rep, report.Expect{Kind: in.Kind, Size: int64(len(in.Raw)), SHA256: in.SHA256, Limits: s.Limits})
-	}
+	rep, err := report.Unpack(w.buf.Bytes(), report.Expect{Kind: in.Kind, Size: int64(len(in.Raw)), SHA256: in.SHA256, Limits: s.Limits})
 	if err != nil {
 		return nil, &failure{cause: causeAnswer, detail: err.Error()}
 	}
@@ -199,11 +195,7 @@ func (w *worker) hand(in inspect.Input, s Settings, left time.Duration) error {
 		return err
 	}
 	job := frame.Job{Kind: in.Kind, Name: cut(in.Name), Size: int64(len(in.Raw)), SHA256: in.SHA256, Limits: s.Limits, Keys: in.Keys, Offer: in.Offer, Millis: soft(left).Milliseconds()}
-	b, err := json.Marshal(job)
-	if err != nil {
-		return err
-	}
-	_, err = w.wire.Write(frame.Append(nil, w.jobs, b))
+	_, err := w.wire.Write(frame.Append(nil, w.jobs, job.Pack()))
 	return err
 }
 

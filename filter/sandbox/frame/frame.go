@@ -1,7 +1,8 @@
 // Package frame is what gate and worker say to each other: a Hello from the
 // worker, then a Job from the gate and a Report from the worker, in turns.
 //
-// A frame is a length, the job's id and JSON. Neither side reads more than it
+// A frame is a length, the job's id and a payload: the Hello in JSON, which
+// people read when something is amiss, all else packed. Neither side reads more than it
 // was promised, and neither sets aside memory on the strength of a length. The
 // message itself never travels here: it lies in memory that the gate writes
 // and the worker can only read.
@@ -17,6 +18,7 @@ import (
 
 	"sekisho/filter/budget"
 	"sekisho/filter/key"
+	"sekisho/filter/packed"
 )
 
 // Version of this protocol. Gate and worker come from one build; another
@@ -64,20 +66,60 @@ type Hello struct {
 
 // Job is one input to inspect.
 type Job struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
-	Size int64  `json:"size"`
+	Kind string
+	Name string
+	Size int64
 	// SHA256 is the input's digest where the gate knows it: it need not be
 	// computed twice.
-	SHA256 string        `json:"sha256,omitempty"`
-	Limits budget.Limits `json:"limits"`
+	SHA256 string
+	Limits budget.Limits
 	// Keys are passwords to try; with Offer the Report tells those that stand
 	// in the input.
-	Keys  []key.Key `json:"keys,omitempty"`
-	Offer bool      `json:"offer,omitempty"`
+	Keys  []key.Key
+	Offer bool
 	// Millis is the time after which the worker ends by itself and says how
 	// far it came; a little later the gate ends it.
-	Millis int64 `json:"millis"`
+	Millis int64
+}
+
+// Pack returns the job as bytes, for Unpack.
+func (j *Job) Pack() []byte {
+	c := packed.Writer(make([]byte, 0, 256))
+	j.code(c)
+	return c.Bytes()
+}
+
+// Unpack reads a job.
+func (j *Job) Unpack(b []byte) error {
+	c := packed.Reader(string(b))
+	j.code(c)
+	if err := c.End(); err != nil {
+		return fmt.Errorf("frame: job: %w", err)
+	}
+	return nil
+}
+
+// code hands every field to c; a test sees to it that none is forgotten.
+func (j *Job) code(c *packed.Coder) {
+	c.Text(&j.Kind)
+	c.Text(&j.Name)
+	c.Int64(&j.Size)
+	c.Text(&j.SHA256)
+	l := &j.Limits
+	for _, n := range []*int64{&l.Bytes, &l.Member, &l.Ratio, &l.RatioFloor, &l.Tries} {
+		c.Int64(n)
+	}
+	c.Int(&l.Members)
+	c.Int(&l.Depth)
+	packed.List(c, &j.Keys, key.Most, codeKey)
+	c.Flag(&j.Offer)
+	c.Int64(&j.Millis)
+}
+
+func codeKey(c *packed.Coder, k *key.Key) {
+	c.Text(&k.Text)
+	c.Text(&k.Source)
+	c.Flag(&k.Weak)
 }
 
 // ErrTooLong is a frame that announces more than its reader takes.

@@ -2,14 +2,15 @@ package frame
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"sekisho/filter/budget"
+	"sekisho/filter/key"
 )
 
 func TestRead(t *testing.T) {
@@ -80,13 +81,37 @@ func TestDecodeIsStrict(t *testing.T) {
 	}
 }
 
+// TestEveryFieldTravels: a field that code forgets would be lost between gate
+// and worker without a sound.
+func TestEveryFieldTravels(t *testing.T) {
+	n := int64(0)
+	next := func() int64 { n++; return n }
+	full := Job{Kind: "mail", Name: "a.zip", Size: next(), SHA256: "00", Offer: true, Millis: next(),
+		Keys: []key.Key{{Text: "secret", Source: key.Subject, Weak: true}}}
+	limits := reflect.ValueOf(&full.Limits).Elem()
+	for i := range limits.NumField() {
+		limits.Field(i).SetInt(next())
+	}
+	for _, v := range []any{full, full.Keys[0]} {
+		for i := range reflect.TypeOf(v).NumField() {
+			if reflect.ValueOf(v).Field(i).IsZero() {
+				t.Errorf("%T has a field %s that this test knows nothing of", v, reflect.TypeOf(v).Field(i).Name)
+			}
+		}
+	}
+	var got Job
+	if err := got.Unpack(full.Pack()); err != nil || !reflect.DeepEqual(got, full) {
+		t.Errorf("came back as %+v, %v; want %+v", got, err, full)
+	}
+	if err := got.Unpack(full.Pack()[1:]); err == nil {
+		t.Error("a job without its start was taken")
+	}
+}
+
 // FuzzRead: never more than allowed, and what is read is what was written.
 func FuzzRead(f *testing.F) {
-	job, err := json.Marshal(Job{Kind: "mail", Size: 5, Limits: budget.Small, Millis: 100})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(Append(nil, 1, job))
+	job := Job{Kind: "mail", Size: 5, Limits: budget.Small, Millis: 100}
+	f.Add(Append(nil, 1, job.Pack()))
 	f.Add([]byte("\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x01{}"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		const most = 256
@@ -103,6 +128,6 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("read %q from %q", again, in)
 		}
 		var j Job
-		_ = Decode(buf.Bytes(), &j) // must not panic
+		_ = j.Unpack(buf.Bytes()) // must not panic
 	})
 }

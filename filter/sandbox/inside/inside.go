@@ -111,7 +111,7 @@ func serve(gate io.ReadWriter, h Handler, memory []byte) error {
 			return fmt.Errorf("reading a job: %w", err)
 		}
 		var job frame.Job
-		if err := frame.Decode(buf.Bytes(), &job); err != nil {
+		if err := job.Unpack(buf.Bytes()); err != nil {
 			return err
 		}
 		if job.Size < 0 || job.Size > int64(len(memory)) {
@@ -120,7 +120,7 @@ func serve(gate io.ReadWriter, h Handler, memory []byte) error {
 		if job.Size > watched {
 			_, _ = unix.Write(2, nil) // writes nothing, but might block
 		}
-		answer, err := report.Encode(h(job, memory[:job.Size:job.Size]), frame.MaxAnswer)
+		answer, err := report.Pack(h(job, memory[:job.Size:job.Size]), frame.MaxAnswer)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,6 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -81,132 +77,10 @@ func TestCheck(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r, want := honest()
 			tt.change(r, &want)
-			err := Check(r, want)
+			err := r.check(want)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("Check = %v, want an error with %q", err, tt.want)
+				t.Errorf("check = %v, want an error with %q", err, tt.want)
 			}
 		})
 	}
-}
-
-func TestRead(t *testing.T) {
-	r, _ := honest()
-	whole, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(from, to string) string { return strings.Replace(string(whole), from, to, 1) }
-	tests := []struct {
-		name, in, want string // want "" = read
-	}{
-		{"as written", string(whole), ""},
-		{"with a line end", string(whole) + "\n", ""},
-		{"nothing", "", "EOF"},
-		{"null", "null", "null"},
-		{"a list", "[]", "cannot unmarshal"},
-		{"cut", string(whole[:len(whole)-5]), "EOF"},
-		{"followed by another", string(whole) + string(whole), "behind"},
-		{"followed by a byte", string(whole) + "x", "behind"},
-		{"an unknown field", put(`"schema"`, `"verdict":"accept","schema"`), "unknown field"},
-		{"an unknown field of an entity", put(`"depth"`, `"clean":true,"depth"`), "unknown field"},
-		{"a byte that is no UTF-8", put("見積書", "\xff"), "UTF-8"},
-		{"a number too large", put(`"size":420`, `"size":9223372036854775808`), "cannot unmarshal"},
-		{"a fraction", put(`"size":420`, `"size":1.5`), "cannot unmarshal"},
-		{"a text for a number", put(`"size":420`, `"size":"420"`), "cannot unmarshal"},
-		{"nested without end", strings.Repeat("[", 1<<16), "max depth"},
-		{"longer than allowed", put("見積書", strings.Repeat("x", 1<<16)), "longer"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := Read(strings.NewReader(tt.in), 1<<16)
-			if tt.want == "" {
-				if err != nil || !reflect.DeepEqual(got, r) {
-					t.Errorf("Read = %+v, %v, want what was written", got, err)
-				}
-				return
-			}
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("Read = %v, want an error with %q", err, tt.want)
-			}
-		})
-	}
-}
-
-func TestEncodeShortensAndSaysSo(t *testing.T) {
-	flood := func() *Report {
-		r, _ := honest()
-		for range 1000 {
-			r.Entities = append(r.Entities, r.Entities[1])
-			r.Links = append(r.Links, r.Links[0])
-		}
-		return r
-	}
-	whole, err := Encode(flood(), 16<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Parse(whole)
-	if err != nil || !reflect.DeepEqual(got, flood()) {
-		t.Fatalf("a Report that fits came back changed (%v)", err)
-	}
-	short, err := Encode(flood(), 20000)
-	if err != nil || len(short) > 20000 {
-		t.Fatalf("Encode gave %d bytes, %v", len(short), err)
-	}
-	if got, err = Parse(short); err != nil {
-		t.Fatal(err)
-	}
-	_, want := honest()
-	want.Limits = budget.Default
-	if err := Check(got, want); err != nil || !got.Incomplete || got.Findings[0].Kind != finding.LimitReached {
-		t.Errorf("shortened: check %v, incomplete %v, first finding %v", err, got.Incomplete, got.Findings[0])
-	}
-	if len(got.Findings) != 2 || len(got.Entities) < 2 {
-		t.Errorf("shortened to %d findings and %d entities: too much is gone", len(got.Findings), len(got.Entities))
-	}
-	if _, err := Encode(flood(), 100); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("Encode into 100 bytes = %v, want ErrTooLarge", err)
-	}
-}
-
-// FuzzRead: what is read is bounded, checks without a panic, and writes and
-// reads back as the same Report.
-func FuzzRead(f *testing.F) {
-	r, want := honest()
-	b, err := json.Marshal(r)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
-	f.Add(bytes.ReplaceAll(b, []byte("420"), []byte("-1")))
-	f.Add([]byte(`{"schema":1,"entities":[{}],"findings":[{"kind":"x"}]}`))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		got, err := Read(bytes.NewReader(in), 1<<16)
-		if err != nil {
-			return
-		}
-		if len(in) > 1<<16 {
-			t.Fatal("read more than allowed")
-		}
-		if Check(got, want) == nil && (got.SHA256 != want.SHA256 || len(got.Entities) > want.Limits.Members+1) {
-			t.Fatal("a Report of something else was taken")
-		}
-		out, err := json.Marshal(got)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := Parse(out)
-		if err != nil {
-			t.Fatalf("what was read does not read back: %v", err)
-		}
-		// Empty evidence is left out when written.
-		for i := range got.Findings {
-			if len(got.Findings[i].Evidence) == 0 {
-				got.Findings[i].Evidence = nil
-			}
-		}
-		if !reflect.DeepEqual(again, got) {
-			t.Fatalf("read back as another Report:\n%+v\n%+v", again, got)
-		}
-	})
 }

@@ -1,13 +1,9 @@
 package report
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"unicode/utf8"
 
 	"sekisho/filter/budget"
 	"sekisho/filter/finding"
@@ -48,46 +44,9 @@ type Expect struct {
 	Limits budget.Limits
 }
 
-// ErrTooLarge is a Report longer than its reader takes.
-var ErrTooLarge = errors.New("report: longer than allowed")
-
-// Read reads one Report as if a stranger had sent it: no more than most
-// bytes, valid UTF-8, the fields of this schema and nothing after them.
-// Whether it fits the input is for Check.
-func Read(r io.Reader, most int64) (*Report, error) {
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err != nil {
-		return nil, fmt.Errorf("report: reading: %w", err)
-	}
-	if int64(len(b)) > most {
-		return nil, ErrTooLarge
-	}
-	return Parse(b)
-}
-
-// Parse reads a Report from b, as Read does.
-func Parse(b []byte) (*Report, error) {
-	if !utf8.Valid(b) {
-		return nil, errors.New("report: not valid UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	var rep *Report
-	if err := dec.Decode(&rep); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	if rep == nil {
-		return nil, errors.New("report: null")
-	}
-	if len(bytes.TrimLeft(b[dec.InputOffset():], " \t\r\n")) > 0 {
-		return nil, errors.New("report: something stands behind it")
-	}
-	return rep, nil
-}
-
-// Check says in what r is not a Report of the input that was handed over, nil
-// when it is one. It cannot know whether r tells the truth.
-func Check(r *Report, want Expect) error {
+// check says in what r is not a Report of the input that was handed over, nil
+// when it is one.
+func (r *Report) check(want Expect) error {
 	switch {
 	case r.Schema != Schema:
 		return fmt.Errorf("report: schema %d, want %d", r.Schema, Schema)
@@ -114,7 +73,7 @@ func (r *Report) checkHeader(Expect) error {
 	if longest(h.Subject, h.MessageID, h.Date) > maxText {
 		return errors.New("report: header: text too long")
 	}
-	for _, list := range [][]Address{h.From, h.ReplyTo, h.Sender, h.To} {
+	for _, list := range [][]Address{h.From, h.ReplyTo, h.Sender, h.To, h.FromOther} {
 		if len(list) > MaxAddresses {
 			return fmt.Errorf("report: header: %d addresses in one list", len(list))
 		}
@@ -122,6 +81,16 @@ func (r *Report) checkHeader(Expect) error {
 			if longest(a.Name, a.Addr, a.Domain) > maxText {
 				return errors.New("report: header: address too long")
 			}
+		}
+	}
+	return checkRaw(h.Raw)
+}
+
+// checkRaw holds undecoded bytes to the bound of any text.
+func checkRaw(raw map[string]string) error {
+	for k, v := range raw {
+		if longest(k, v) > maxText {
+			return errors.New("report: undecoded bytes too long")
 		}
 	}
 	return nil
@@ -157,7 +126,7 @@ func (e *Entity) check() error {
 	case longest(e.Names...) > maxText || longest(e.Exts...) > maxText || longest(e.Types...) > maxWord:
 		return errors.New("listed text too long")
 	}
-	return nil
+	return checkRaw(e.Raw)
 }
 
 func (r *Report) checkLinks(Expect) error {
@@ -172,10 +141,12 @@ func (r *Report) checkLinks(Expect) error {
 	return nil
 }
 
+// mostFindings of a Report: each entity may lack content for a reason of its
+// own, and each limit is stated once; those come on top.
+func mostFindings(entities int) int { return MaxFindings + entities + maxPairs }
+
 func (r *Report) checkFindings(Expect) error {
-	// Each entity may lack content for a reason of its own, and each limit is
-	// stated once: those come on top.
-	if len(r.Findings) > MaxFindings+len(r.Entities)+maxPairs {
+	if len(r.Findings) > mostFindings(len(r.Entities)) {
 		return fmt.Errorf("report: %d findings", len(r.Findings))
 	}
 	for _, f := range r.Findings {
