@@ -17,13 +17,16 @@ func Imitates(host, domain string) bool {
 	if host == "" || domain == "" || host == domain || strings.HasSuffix(host, "."+domain) || strings.HasSuffix(domain, "."+host) {
 		return false
 	}
+	if plainHost(host) && !strings.Contains(dotless(host), dotless(domain)) {
+		return false // nothing in it is read as anything else
+	}
 	seen, own := skeleton(unicodeHost(host)), skeleton(unicodeHost(domain))
 	if strings.HasPrefix(seen, own+".") || strings.Contains(seen, "."+own+".") {
 		return true // the true domain stands behind
 	}
-	flat := strings.ReplaceAll(own, ".", "")
+	flat := dotless(own)
 	for n := range strings.Count(own, ".") + 2 {
-		if strings.ReplaceAll(lastLabels(seen, n+1), ".", "") == flat {
+		if dotless(lastLabels(seen, n+1)) == flat {
 			return true
 		}
 	}
@@ -34,6 +37,18 @@ func Imitates(host, domain string) bool {
 	}
 	return false
 }
+
+// plainHost says that a host is its own skeleton.
+func plainHost(host string) bool {
+	for i := range len(host) {
+		if host[i] >= 0x7f || host[i] <= ' ' {
+			return false
+		}
+	}
+	return !strings.ContainsAny(host, "01-") && !strings.Contains(host, "rn") && !strings.Contains(host, "vv") && strings.ToLower(host) == host
+}
+
+func dotless(host string) string { return strings.ReplaceAll(host, ".", "") }
 
 // unicodeHost returns a host as mail programs show it.
 func unicodeHost(host string) string {
@@ -46,8 +61,10 @@ func unicodeHost(host string) string {
 // lastLabels returns the last n labels of host, all of it where it has no more.
 func lastLabels(host string, n int) string {
 	at := len(host)
-	for ; n > 0 && at > 0; n-- {
-		at = strings.LastIndexByte(host[:at], '.')
+	for ; n > 0; n-- {
+		if at = strings.LastIndexByte(host[:at], '.'); at < 0 {
+			return host
+		}
 	}
 	return host[at+1:]
 }

@@ -24,6 +24,9 @@ func TestImitates(t *testing.T) {
 		{"a host below the look-alike", "mail.kansh0.example.jp", "kansho.example.jp", true},
 		{"a zero-width space", "kan\u200bsho.example.jp", "kansho.example.jp", true},
 
+		{"a plain host in front of it", "kansho.example.jp.evil.example", "kansho.example.jp", true},
+		{"a dot more", "kan.sho.example.jp", "kansho.example.jp", true},
+		{"both with digits", "a1.example.jp", "al.example.jp", true},
 		{"itself", "kansho.example.jp", "kansho.example.jp", false},
 		{"below it", "mail.kansho.example.jp", "kansho.example.jp", false},
 		{"above it", "example.jp", "kansho.example.jp", false},
@@ -47,9 +50,13 @@ func TestImitates(t *testing.T) {
 // FuzzImitates promises: nobody imitates himself or what stands below him.
 func FuzzImitates(f *testing.F) {
 	f.Add("kansh0.example.jp", "kansho.example.jp")
+	f.Add("\x10", "0")
 	f.Add("xn--a-ecp.ru", "\u202e.。")
 	f.Fuzz(func(t *testing.T, host, domain string) {
 		Imitates(host, domain)
+		if plainHost(host) && skeleton(host) != host {
+			t.Fatalf("%q is plain, its skeleton is %q", host, skeleton(host))
+		}
 		if Imitates(domain, domain) || Imitates("a."+domain, domain) {
 			t.Fatalf("%q imitates itself", domain)
 		}

@@ -18,6 +18,7 @@ var launching = map[string]bool{
 	"ssh": true, "telnet": true, "rlogin": true, "tn3270": true, "rdp": true, "vnc": true, "tftp": true, "sftp": true, "view-source": true,
 	"steam": true, "steamlink": true, "powershell": true, "cmd": true, "itms-services": true, "magnet": true, "ed2k": true,
 	"applescript": true, "x-apple-helpbasic": true, "x-man-page": true, "microsoft-edge": true, "windowsdefender": true, "onenote-cmd": true,
+	"intent": true, "android-app": true, "googlechrome": true, "googlechromes": true, "firefox": true, "x-safari-http": true, "x-safari-https": true,
 	"local": true, "outlook": true, "stssync": true, "appv": true, "vscode": true,
 }
 
@@ -38,7 +39,7 @@ func dangerous(t target) string {
 // without a target.
 func idle(script string) bool {
 	switch strings.TrimRight(strings.ToLower(strings.ReplaceAll(unpercent(script), " ", "")), ";") {
-	case "", "void(0)", "void0", "//", "returnfalse", "void('')":
+	case "", "false", "void(0)", "void0", "//", "returnfalse", "void('')":
 		return true
 	}
 	return false
@@ -62,6 +63,7 @@ func deceptive(t target) string {
 		{"slashes", func(t target) bool { return strings.Contains(t.slashes, `\`) || len(t.slashes) != 2 && t.slashes != "" }},
 		{"mixed scripts", func(t target) bool { return anyLabel(t.host, mixed) }},
 		{"look-alike script", func(t target) bool { return anyLabel(t.host, imitating) }},
+		{"slash look-alike", slashLike},
 		{"no dot", dotless},
 	} {
 		if d.is(t) {
@@ -137,3 +139,23 @@ func imitating(label string) bool {
 	}
 	return other
 }
+
+// slashLike says that the host goes on behind what looks like its end.
+func slashLike(t target) bool {
+	if anyLabel(t.host, slashed) {
+		return true
+	}
+	return strings.ContainsFunc(t.written, func(r rune) bool {
+		return r >= 0x80 && strings.ContainsRune("\u2044\u2215\u29f8\uff0f\u0589\uff1a\uff03\uff1f\uff20", r)
+	})
+}
+
+// slashed says that a label begins with a top-level domain and a letter that
+// passes for a slash: "com\u30ce..." looks like the end of a host.
+func slashed(label string) bool {
+	at := strings.IndexFunc(label, func(r rune) bool { return strings.ContainsRune("\u30ce\uff89\u4e36\u3033\u2f03\u30fd\u4e3f", r) })
+	return at > 0 && endings[label[:at]]
+}
+
+// endings are the last labels of the hosts that are imitated so.
+var endings = wordSet("com net org info biz jp co ne or go ac lg ed gr ad gov edu io")

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/publicsuffix"
 
 	"sekisho/filter/finding"
 )
@@ -27,12 +28,21 @@ type page struct {
 	nested int
 	turned bool   // the text runs right to left by <bdo> or style
 	action string // the open form's
+	forms  map[string]string
+	// styled says that an element within the open anchor may be hidden or
+	// moved by a style sheet; pieces are then its texts one by one.
+	styled bool
+	pieces []string
 }
+
+// maxPieces bounds the texts of one anchor that are looked at one by one.
+const maxPieces = 32
 
 // HTML returns the links of an HTML text and what is to be said about them.
 // path is the entity's.
 func HTML(path, text string) ([]Link, []finding.Finding) {
-	p := &page{collector: newCollector(path)}
+	p := &page{collector: newCollector(path), forms: map[string]string{}}
+	p.base = firstBase(text)
 	z := html.NewTokenizer(strings.NewReader(text))
 	z.SetMaxBuf(maxToken)
 	for z.Next() != html.ErrorToken {
@@ -44,6 +54,37 @@ func HTML(path, text string) ([]Link, []finding.Finding) {
 	p.endLink()
 	p.bare(p.loose.String())
 	return p.links, p.fs
+}
+
+// firstBase returns the address that the relative ones of a page start from:
+// the first <base> counts for all, those before it included.
+func firstBase(text string) target {
+	if !namesBase(text) {
+		return target{}
+	}
+	z := html.NewTokenizer(strings.NewReader(text))
+	z.SetMaxBuf(maxToken)
+	for z.Next() != html.ErrorToken {
+		if t := z.Token(); t.Data == "base" && has(t, "href") {
+			return parse(attribute(t, "href"), target{})
+		}
+	}
+	return target{}
+}
+
+// namesBase spares the pages without one a second reading.
+func namesBase(text string) bool {
+	const mark = "<base"
+	for {
+		i := strings.IndexByte(text, '<')
+		if i < 0 || len(text)-i < len(mark) {
+			return false
+		}
+		if text = text[i:]; strings.EqualFold(text[:len(mark)], mark) {
+			return true
+		}
+		text = text[1:]
+	}
 }
 
 func (p *page) token(z *html.Tokenizer) {
@@ -77,6 +118,9 @@ func (p *page) text(s string) {
 	case p.hidden != "":
 	case p.inLink && p.shown.Len() < maxText:
 		p.shown.WriteString(s)
+		if len(p.pieces) < maxPieces {
+			p.pieces = append(p.pieces, s)
+		}
 	case !p.inLink:
 		p.loose.WriteString(s)
 	}
@@ -86,26 +130,59 @@ func (p *page) text(s string) {
 func (p *page) start(t html.Token) {
 	p.hide(t)
 	p.turned = p.turned || turns(t)
+	p.styled = p.styled || p.inLink && (has(t, "class") || has(t, "id") || has(t, "style"))
 	switch t.Data {
 	case "a":
 		p.endLink()
 		p.href, p.inLink = attribute(t, "href", "xlink:href"), t.Type == html.StartTagToken
+		if p.href == "" && has(t, "href") {
+			p.href = p.base.raw // the page itself, which is where its base is
+		}
 	case "area":
-		p.add(attribute(t, "href"), "")
+		p.add(attribute(t, "href"), address(attribute(t, "alt")))
+	case "img":
+		p.text(address(attribute(t, "alt"))) // shown in place of a picture that is not loaded
 	case "base":
-		p.base = parse(attribute(t, "href"), target{})
 	case "form":
 		p.action = attribute(t, "action")
+		p.forms[attribute(t, "id")] = p.action
 		p.add(p.action, "")
 	case "input", "button":
 		p.button(t)
 	case "meta":
 		p.refresh(t)
+	case "iframe", "frame", "embed":
+		p.add(attribute(t, "src"), "")
+	case "object":
+		p.add(attribute(t, "data"), "")
+	case "animate", "set":
+		p.animate(t)
 	case "br", "p", "div", "td", "tr", "li", "h1", "h2", "h3":
 		p.text("\n")
 	case "link":
 	default:
 		p.add(attribute(t, "href"), "") // VML's shapes, which Outlook follows
+	}
+}
+
+// address returns an alternative text that is an address and nothing else: a
+// logo's honest one is a name, or a host without a scheme.
+func address(alt string) string {
+	if alt = strings.TrimSpace(alt); !strings.Contains(alt, "://") || strings.ContainsAny(alt, " \t\r\n\u3000") {
+		return ""
+	}
+	return alt
+}
+
+// animate reads the targets that SVG puts in place of a link's own.
+func (p *page) animate(t html.Token) {
+	if name := attribute(t, "attributename"); name != "href" && name != "xlink:href" {
+		return
+	}
+	for _, value := range []string{attribute(t, "values"), attribute(t, "from"), attribute(t, "to")} {
+		for to := range strings.SplitSeq(value, ";") {
+			p.add(to, "")
+		}
 	}
 }
 
@@ -123,11 +200,17 @@ func (p *page) button(t html.Token) {
 	if to == "" {
 		to = p.action
 	}
+	if to == "" && has(t, "form") {
+		to = p.forms[attribute(t, "form")]
+	}
 	if t.Data == "button" && t.Type == html.StartTagToken && !p.inLink {
 		p.href, p.inLink = to, true
 		return
 	}
-	if kind := attribute(t, "type"); strings.EqualFold(kind, "submit") || attribute(t, "formaction") != "" {
+	switch kind := strings.ToLower(attribute(t, "type")); {
+	case kind == "image":
+		p.add(to, address(attribute(t, "alt")))
+	case kind == "submit", attribute(t, "formaction") != "":
 		p.add(to, attribute(t, "value"))
 	}
 }
@@ -137,11 +220,9 @@ func (p *page) refresh(t html.Token) {
 	if !strings.EqualFold(attribute(t, "http-equiv"), "refresh") {
 		return
 	}
-	_, url, ok := strings.Cut(attribute(t, "content"), ";")
-	if !ok {
-		_, url, _ = strings.Cut(attribute(t, "content"), ",")
-	}
-	url = strings.TrimSpace(url)
+	// HTML §4.2.5.3: a number, then a blank, comma or semicolon.
+	url := strings.TrimLeft(attribute(t, "content"), " \t\r\n\f0123456789.")
+	url = strings.TrimSpace(strings.TrimLeft(url, " \t\r\n\f;,"))
 	if len(url) > 3 && strings.EqualFold(url[:3], "url") {
 		url = strings.TrimLeft(url[3:], " =")
 	}
@@ -164,12 +245,17 @@ var (
 	void    = map[string]bool{"img": true, "br": true, "hr": true, "input": true, "meta": true, "link": true, "area": true, "base": true, "col": true, "wbr": true}
 )
 
+// unseen are the declarations, without blanks, that take a text out of sight.
+var unseen = []string{"display:none", "visibility:hidden", "visibility:collapse", "font-size:0;", "font-size:0p", "font-size:0e", "font-size:0%",
+	"opacity:0;", "opacity:0.0", "max-height:0;", "max-height:0p", "max-width:0;", "max-width:0p", "mso-hide:all", "color:transparent",
+	"clip:rect(0", "text-indent:-9", "left:-9", "top:-9", "transform:scale(0"}
+
 // invisibleStyle says that a style attribute takes its element out of sight.
 // A preheader is hidden in this way too: nothing is said of it, only its text
 // is not what the reader sees.
 func invisibleStyle(style string) bool {
 	style = strings.ToLower(strings.Join(strings.Fields(style), ""))
-	for _, s := range []string{"display:none", "visibility:hidden", "font-size:0;", "font-size:0px", "opacity:0;"} {
+	for _, s := range unseen {
 		if strings.Contains(style+";", s) {
 			return true
 		}
@@ -201,9 +287,40 @@ func (p *page) endLink() {
 			shown = reversed(shown)
 		}
 		p.add(p.href, shown)
+		p.piecewise()
 	}
-	p.href, p.inLink, p.turned = "", false, false
+	p.href, p.inLink, p.turned, p.styled, p.pieces = "", false, false, false, p.pieces[:0]
 	p.shown.Reset()
+}
+
+// piecewise looks at the texts of an anchor one by one: a style sheet, which is
+// not read, may hide all but the one that shows an address.
+func (p *page) piecewise() {
+	if !p.styled || len(p.pieces) < 2 || p.full {
+		return
+	}
+	whole := visible(clipped(p.shown.String()))
+	t := parse(clipped(strings.TrimSpace(p.href)), p.base)
+	if lies(t, whole) {
+		return // stated already
+	}
+	for _, piece := range p.pieces {
+		if piece = visible(clipped(piece)); whollyHost(piece) && lies(t, piece) {
+			p.mismatch(t, piece)
+			return
+		}
+	}
+}
+
+// whollyHost says that a piece shows a host to its end: the first half of one
+// that goes on in the next piece ends in a dot, or in no suffix.
+func whollyHost(piece string) bool {
+	host, ok := claimed(piece)
+	if !ok || strings.HasSuffix(piece, ".") {
+		return false
+	}
+	suffix, managed := publicsuffix.PublicSuffix(host)
+	return managed && suffix != host
 }
 
 func reversed(s string) string {

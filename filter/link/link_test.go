@@ -52,9 +52,32 @@ func TestMismatch(t *testing.T) {
 		{"another mailbox", anchor("mailto:info@example.net", "info@bank.example.jp"), is(finding.LinkMismatch)},
 		{"a form's button", `<form action="` + evil + `"><input type="submit" value="` + bank + `"></form>`, is(finding.LinkMismatch)},
 		{"for Outlook only", `<!--[if mso]>` + anchor(evil, bank) + `<![endif]-->`, is(finding.LinkMismatch)},
+		{"an open redirect of the shown site", anchor("https://www.bank.example.jp/go?url=https%3A%2F%2Flogin.example.net%2Fx", bank), is(finding.LinkMismatch)},
+		{"an open redirect without a scheme", anchor("https://www.bank.example.jp/go?next=//login.example.net/x", bank), is(finding.LinkMismatch)},
+		{"a base behind the link", anchor("x", bank) + `<base href="https://login.example.net/">`, is(finding.LinkMismatch)},
+		{"a base and an empty target", `<BASE href="https://login.example.net/">` + anchor("", bank), is(finding.LinkMismatch)},
+		{"only the first base counts", `<base href="https://login.example.net/"><base href="` + bank + `">` + anchor("/x", bank), is(finding.LinkMismatch)},
+		{"an address in place of a picture", anchor(evil, `<img alt="`+bank+`" src="cid:1">`), is(finding.LinkMismatch)},
+		{"an address over an area", `<map><area href="` + evil + `" alt="` + bank + `"></map>`, is(finding.LinkMismatch)},
+		{"a picture for a button", `<form action="` + evil + `"><input type="image" alt="` + bank + `"></form>`, is(finding.LinkMismatch)},
+		{"a button outside its form", `<form id="f" action="` + evil + `"></form><input form="f" type="submit" value="` + bank + `">`, is(finding.LinkMismatch)},
+		{"blanks in the shown address", anchor(evil, "https : // www . bank . example . jp"), is(finding.LinkMismatch)},
+		{"a scheme shown in part", anchor(evil, "ttps://www.bank.example.jp/"), is(finding.LinkMismatch)},
+		{"a shown user part", anchor(evil, "https://www.bank.example.jp@net"), is(finding.LinkMismatch)},
+		{"a true address made small", anchor(evil, `<span style="font-size:0pt">https://login.example.net/</span>`+bank), is(finding.LinkMismatch)},
+		{"a true address moved away", anchor(evil, `<span style="position: absolute; left: -9999px">https://login.example.net/</span>`+bank), is(finding.LinkMismatch)},
+		{"a true address hidden by a class", anchor(evil, `<span class="h">https://login.example.net/</span><span>`+bank+`</span>`), is(finding.LinkMismatch)},
 		{"override by style", anchor(evil, `<span style="unicode-bidi:bidi-override;direction:rtl">/pj.elpmaxe.knab.www//:sptth</span>`), is(finding.LinkMismatch)},
 
 		{"same", anchor(bank, bank), nil},
+		{"a page that returns to itself", anchor("https://www.bank.example.jp/login?next=https%3A%2F%2Fwww.bank.example.jp%2Fhome", bank), nil},
+		{"a shown redirect", anchor("https://www.bank.example.jp/go?url=https://login.example.net/", "https://www.bank.example.jp/go?url=https://login.example.net/"), nil},
+		{"where the reader came from", anchor("https://www.bank.example.jp/?ref=https%3A%2F%2Fnews.example.net%2F", bank), nil},
+		{"a way back behind words", anchor("https://id.example.com/?continue=https%3A%2F%2Fwww.bank.example.jp%2F", "ログイン"), nil},
+		{"a logo with its site's name", anchor("https://click.example.net/c", `<img alt="www.example.co.jp">`), nil},
+		{"a base of one's own", `<base href="https://www.bank.example.jp/">` + anchor("/x", bank), nil},
+		{"styled in two halves", anchor(bank, `<span class="a">https://www.bank.</span><span class="b">example.jp/</span>`), nil},
+		{"styled, in pieces of one site", anchor(bank, `<b class="a">https://www.bank.example.jp</b><i>/info.html?v=1.2.3</i>`), nil},
 		{"same site", anchor("https://info.example.co.jp/x", "https://www.example.co.jp/x"), nil},
 		{"another scheme", anchor("https://portal.example.jp/a", "http://portal.example.jp/a"), nil},
 		{"port", anchor("https://www.bank.example.jp:443/x", bank), nil},
@@ -109,7 +132,10 @@ func TestAddresses(t *testing.T) {
 		{"data", "data:text/html;base64,PHNjcmlwdD4=", is(finding.LinkScheme)},
 		{"script", "javascript:alert(1)", is(finding.LinkScheme)},
 		{"script with a line end", "java\nscript:alert(1)", is(finding.LinkScheme)},
+		{"a browser's own scheme", "googlechrome://login.example.net/x", is(finding.LinkScheme)},
+		{"an Android intent", "intent://login.example.net/#Intent;scheme=https;end", is(finding.LinkScheme)},
 		{"idle script", "javascript:void(0);", nil},
+		{"idle frame", "javascript:false", nil},
 		{"mail", "mailto:a@example.jp", nil},
 		{"telephone", "tel:+81-3-0000-0000", nil},
 		{"part", "cid:part1@example.jp", nil},
@@ -134,6 +160,10 @@ func TestAddresses(t *testing.T) {
 		{"Russian", "https://почта.example.ru/", nil},
 		{"Japanese", "https://日本語ドメインtest.example.jp/", nil},
 		{"backslashes", `https:\\login.example.net\x`, is(finding.LinkDeceptive)},
+		{"a fraction slash in the host", "https://www.bank.example.jp\u2044.login.example.net/", is(finding.LinkDeceptive)},
+		{"a kana that looks like a slash", "https://www.bank.example.com\u30celogin.example.net/", is(finding.LinkDeceptive)},
+		{"the kana in a Japanese name", "https://お茶\u30ce水.example.jp/", nil},
+		{"the kana behind a Latin word", "https://book\u30ce森.example.jp/", nil},
 		{"three slashes", "https:///login.example.net/x", is(finding.LinkDeceptive)},
 		{"no dot", "http://intra/", is(finding.LinkDeceptive)},
 		{"an @ in the path", "https://www.example.jp/@taro", nil},
@@ -166,6 +196,13 @@ func TestElements(t *testing.T) {
 		{"button", `<button formaction="https://a.example.jp/">送信</button>`, "https://a.example.jp/"},
 		{"refresh", `<meta http-equiv="Refresh" content="0; URL='https://a.example.jp/'">`, "https://a.example.jp/"},
 		{"for Outlook only", `<!--[if mso]><v:roundrect href="https://a.example.jp/"></v:roundrect><![endif]-->`, "https://a.example.jp/"},
+		{"frame", `<iframe src="https://a.example.jp/"></iframe>`, "https://a.example.jp/"},
+		{"object", `<object data="https://a.example.jp/"></object>`, "https://a.example.jp/"},
+		{"refresh with a blank", `<meta http-equiv="refresh" content="0 https://a.example.jp/">`, "https://a.example.jp/"},
+		{"refresh with a comma", `<meta http-equiv="refresh" content="0.5, url=https://a.example.jp/">`, "https://a.example.jp/"},
+		{"reload", `<meta http-equiv="refresh" content="300">`, ""},
+		{"animated", `<svg><a><animate attributeName="href" values="https://a.example.jp/;"/>x</a></svg>`, "https://a.example.jp/"},
+		{"animated colour", `<svg><animate attributeName="fill" values="red;blue"/></svg>`, ""},
 		{"style sheet", `<link href="https://a.example.jp/a.css">`, ""},
 		{"SVG", `<svg><a xlink:href="https://a.example.jp/">x</a></svg>`, "https://a.example.jp/"},
 		{"bare", `<p>https://a.example.jp/ を見る</p>`, "https://a.example.jp/"},
@@ -217,6 +254,9 @@ func TestText(t *testing.T) {
 		{"two", "https://a.example.jp\nhttps://b.example.jp", []string{"https://a.example.jp", "https://b.example.jp"}},
 		{"an example of a server", "http://yourserver/", []string{"http://yourserver/"}},
 		{"mail is no link", "taro@www.example.jp", nil},
+		{"Markdown", "[https://www.bank.example.jp/](https://login.example.net/)", []string{"https://www.bank.example.jp/", "https://login.example.net/"}},
+		{"one's own share", `\\fileserver\資料\a.xlsx と \\192.168.0.5\share`, nil},
+		{"an escape", `\\n と \\d+\.jp`, nil},
 		{"part of a word", "awww.example.jp", nil},
 	}
 	for _, tt := range tests {
@@ -237,6 +277,24 @@ func TestTextFindings(t *testing.T) {
 	_, fs := Text("1", "資料: https://files.example.org/d/notice.lzh\n共有 file://host/a.txt\n")
 	if got, want := kinds(fs), is(finding.LinkProgram, finding.LinkScheme); !slices.Equal(got, want) {
 		t.Errorf("Text = %v, want %v", got, want)
+	}
+}
+
+func TestTextShares(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		want     []finding.Kind
+	}{
+		{"a foreign share", `資料 \\files.example.org\share\a.txt です`, is(finding.LinkScheme)},
+		{"by its address", `\\203.0.113.5\s\a.lnk`, is(finding.LinkScheme, finding.LinkProgram)},
+		{"a file beyond ASCII", "https://files.example.org/資料.exe を開く", is(finding.LinkProgram)},
+		{"a sentence behind", "https://www.example.jp/をsetup.exeで開く", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, fs := Text("1", tt.in); !slices.Equal(kinds(fs), tt.want) {
+				t.Errorf("Text(%q) = %v, want %v", tt.in, fs, tt.want)
+			}
+		})
 	}
 }
 

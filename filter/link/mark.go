@@ -1,6 +1,9 @@
 package link
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // The marks of a bare URL are "://", "www." and "WWW.". Each begins with a pair
 // that is rare in text, ":/" and "ww": both are looked for in one pass, eight
@@ -82,7 +85,7 @@ func zeros(v uint64) uint64 { return (v - ones) &^ v }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
-// Words returns the words of b that hold a mark of a bare URL, each on a line of
+// Words returns the words of b that hold a mark of a bare URL or share, each on a line of
 // its own: Text finds the same in them as in all of b, as long as bytes of ASCII
 // mean themselves in b's charset, since no URL goes on behind a blank.
 func Words(b []byte) []byte {
@@ -90,16 +93,36 @@ func Words(b []byte) []byte {
 	for from := 0; ; {
 		at := markAt(b, from)
 		if at == len(b) {
-			return out
+			return shareWords(out, b)
 		}
-		start, end := at, at
-		for start > from && b[start-1] > ' ' {
-			start--
-		}
-		for end < len(b) && b[end] > ' ' {
-			end++
-		}
+		start, end := wordAt(b, from, at)
 		out = append(append(out, b[start:end]...), '\n')
 		from = end
 	}
+}
+
+// shareWords adds the words that hold two backslashes.
+func shareWords(out, b []byte) []byte {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], []byte(`\\`))
+		if i < 0 {
+			return out
+		}
+		start, end := wordAt(b, from, from+i)
+		out = append(append(out, b[start:end]...), '\n')
+		from = end
+	}
+}
+
+// wordAt returns the bounds of the word round at that begins no earlier than
+// from.
+func wordAt(b []byte, from, at int) (start, end int) {
+	start, end = at, at
+	for start > from && b[start-1] > ' ' {
+		start--
+	}
+	for end < len(b) && b[end] > ' ' {
+		end++
+	}
+	return start, end
 }

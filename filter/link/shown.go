@@ -41,13 +41,16 @@ func unturned(s string) string {
 // or "www." word, or of the whole text where that is a host and nothing else.
 // Words without a host claim nothing; neither does an address of mail.
 func claimed(shown string) (host string, ok bool) {
-	text := norm.NFKC.String(fullStops.Replace(shown))
+	text := together(norm.NFKC.String(fullStops.Replace(shown)))
 	if start, ok := urlStart(text, []byte(text), 0); ok {
 		url := trimURL(text[start:urlEnd(text, start)])
 		if !strings.Contains(url, "://") {
 			url = "http://" + url
 		}
-		t := parse(url, target{})
+		t := parse(whole(url), target{})
+		if host := dropPort(t.user); strings.Contains(host, ".") {
+			return ascii(host), special[t.scheme] // a reader stops at the first host
+		}
 		return t.host, special[t.scheme] && strings.Contains(t.host, ".")
 	}
 	if strings.ContainsAny(text, " @") || text == "" {
@@ -55,6 +58,32 @@ func claimed(shown string) (host string, ok bool) {
 	}
 	t := parse("http://"+trimURL(text), target{})
 	return t.host, bareHost(t)
+}
+
+// together takes the blanks out of an address that is written with some, as
+// "https : // www . example . jp".
+func together(text string) string {
+	if strings.Contains(text, "://") || !strings.Contains(text, " ") {
+		return text
+	}
+	joined := strings.ReplaceAll(text, " ", "")
+	if scheme, _, ok := strings.Cut(strings.ToLower(joined), "://"); ok && (scheme == "http" || scheme == "https") {
+		return joined
+	}
+	return text
+}
+
+// whole gives an address back the scheme that it is shown without in part:
+// "ttps://", "hxxps://".
+func whole(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	switch strings.ToLower(scheme) {
+	case "ttp", "hxxp", "tp":
+		return "http://" + rest
+	case "ttps", "hxxps", "tps":
+		return "https://" + rest
+	}
+	return url
 }
 
 var fullStops = strings.NewReplacer("。", ".", "\u2024", ".")
@@ -85,19 +114,51 @@ func (c *collector) mismatch(t target, shown string) {
 		c.otherMailbox(t, shown)
 		return
 	}
+	if site, other, lies := different(t, shown); lies {
+		c.state(finding.LinkMismatch, "shown", shown, "target", t.raw, "shown_site", site, "target_site", other, "redirect", redirect(t, site))
+	}
+}
+
+// lies says that the text shows another site than the link goes to.
+func lies(t target, shown string) bool {
+	_, _, lies := different(t, shown)
+	return lies
+}
+
+// different compares the site that a text shows with the one that t leads to.
+func different(t target, shown string) (site, other string, differ bool) {
 	if !special[t.scheme] && t.scheme != "unc" || t.scheme == "file" && t.host == "" {
-		return
+		return "", "", false
 	}
 	host, ok := claimed(shown)
 	if !ok {
-		return
+		return "", "", false
 	}
 	inner := unwrapped(t)
-	site, other := Site(host), inner.site()
-	if site == other || other == "" || sameAddress(host, inner.host) {
-		return
+	site, other = Site(host), inner.site()
+	if site == other && !strings.Contains(shown, inner.query) {
+		if onward := forwarded(inner); onward.site() != "" && onward.site() != site {
+			return site, onward.site(), true
+		}
 	}
-	c.state(finding.LinkMismatch, "shown", shown, "target", t.raw, "shown_site", site, "target_site", other, "redirect", redirect(t, site))
+	return site, other, site != other && other != "" && !sameAddress(host, inner.host)
+}
+
+// forwarders are the parameters of pages that send their visitor on. A page of
+// the shown site with one of them leads elsewhere: an open redirect.
+var forwarders = []string{"url", "u", "q", "redirect", "redirect_uri", "redirect_url", "redirecturl", "redir", "goto", "go", "next", "target",
+	"to", "link", "dest", "destination", "continue", "out", "forward", "jump", "rurl"}
+
+// forwarded returns the address that t's own query says it sends on to, with a
+// scheme or two slashes, as a browser would follow it.
+func forwarded(t target) target {
+	for _, key := range forwarders {
+		v := parameter(t.query, key)
+		if scheme, _, ok := cutScheme(v); ok && (scheme == "http" || scheme == "https") || strings.HasPrefix(v, "//") {
+			return parse(v, target{})
+		}
+	}
+	return target{}
 }
 
 // otherMailbox states that the text shows one mail address and the link writes

@@ -1,8 +1,11 @@
 package link
 
 import (
+	"net/netip"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/net/publicsuffix"
 
 	"sekisho/filter/finding"
 )
@@ -12,6 +15,7 @@ import (
 func Text(path, text string) ([]Link, []finding.Finding) {
 	c := newCollector(path)
 	c.bare(text)
+	c.shares(text)
 	return c.links, c.fs
 }
 
@@ -24,11 +28,73 @@ func (c *collector) bare(text string) {
 			return
 		}
 		end := urlEnd(text, start)
+		if i := strings.Index(text[start:end], "]("); i > 0 {
+			end = start + i // Markdown: the text, then where it leads
+		}
+		c.fileBehind(text, start, end)
 		if url := trimURL(clipped(text[start:end])); len(url) > len("www.") {
 			c.bareURL(url)
 		}
 		from = max(end, start+1)
 	}
+}
+
+// fileBehind states a file whose name goes on beyond ASCII: some programs end
+// the link before it, others do not.
+func (c *collector) fileBehind(text string, start, end int) {
+	if end == len(text) || text[end] < utf8.RuneSelf {
+		return
+	}
+	word := text[start:min(len(text), start+maxText)]
+	if i := strings.IndexAny(word, " \t\r\n<>\"\u3000"); i >= 0 {
+		word = word[:i]
+	}
+	path, _, _ := strings.Cut(word, "?")
+	if !files[extension(path)] {
+		return
+	}
+	if t := parse(word, target{}); fileExt(t) != "" && c.fresh(word, "") {
+		t.bare = true
+		c.keep(t, "")
+	}
+}
+
+// shares finds the paths of foreign shares, of which Outlook makes links. A
+// host without a dot, or with an address of private use, is the writer's own.
+func (c *collector) shares(text string) {
+	for from := 0; !c.full; {
+		i := strings.Index(text[from:], `\\`)
+		if i < 0 {
+			return
+		}
+		start := from + i
+		end := start + strings.IndexAny(text[start:]+" ", " \t\r\n<>\"\u3000")
+		from = max(end, start+2)
+		t := parse(clipped(text[start:end]), target{})
+		if t.scheme != "unc" || !strings.Contains(t.host, ".") || own(t.host) || !hostLike(t.host) || start > 0 && text[start-1] == ':' {
+			continue
+		}
+		if c.fresh(t.raw, "") {
+			t.bare = true
+			c.keep(t, "")
+		}
+	}
+}
+
+// own says that an address is of private use or of this machine.
+func own(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast())
+}
+
+// hostLike says that host has a suffix of the public list or is an address:
+// two backslashes are also an escape, and a line break in TeX.
+func hostLike(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	suffix, managed := publicsuffix.PublicSuffix(host)
+	return managed && suffix != host && !strings.ContainsAny(host, `\{}$^_|`)
 }
 
 func (c *collector) bareURL(url string) {
