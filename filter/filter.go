@@ -18,6 +18,7 @@ import (
 
 	"sekisho/filter/action"
 	"sekisho/filter/auth"
+	"sekisho/filter/key"
 	"sekisho/filter/mail"
 	"sekisho/filter/quarantine"
 	"sekisho/filter/record"
@@ -41,6 +42,10 @@ type Generation struct {
 	// DeferWhenUnhealthy sends mail back with 451 while the store cannot take
 	// it, instead of handing it to Postfix's hold queue.
 	DeferWhenUnhealthy bool
+	// PairWindow is how long a kept mail waits for its password, 0 for not.
+	PairWindow time.Duration
+	// ReleaseSMTP takes back what its password set free.
+	ReleaseSMTP string
 }
 
 // Gate answers messages.
@@ -49,6 +54,8 @@ type Gate struct {
 	Log   *record.Log
 	Now   func() time.Time
 	NewID func() (quarantine.ID, error)
+	// Pairs is nil where no mail waits for its password.
+	Pairs *Pairs
 
 	current atomic.Pointer[Generation]
 	trouble trouble
@@ -88,7 +95,7 @@ func (g *Gate) answer(ctx context.Context, m *mail.Message, start time.Time) (ma
 		g.Log.Info(record.QuarantineRelease).Str("queue_id", m.QueueID).Str("sha256", m.SHA256).Str("rule", j.Verdict.Rule()).Send()
 		j.Verdict = verdict.Verdict{RuleSet: j.Verdict.RuleSet}
 	}
-	kept, err := g.keep(ctx, m, j, incident)
+	kept, err := g.keep(ctx, gen, m, j, incident)
 	if unhealthy(err) && !gen.DeferWhenUnhealthy {
 		g.trouble.failed(g.Log, start, m, err)
 		j.Verdict.Disposition, err = verdict.Hold, nil
@@ -99,6 +106,7 @@ func (g *Gate) answer(ctx context.Context, m *mail.Message, start time.Time) (ma
 	if kept != "" {
 		incident = kept
 	}
+	g.Pairs.hear(m, j)
 	g.record(m, j, incident, kept, g.Now().Sub(start))
 	return gen.reply(m, j, incident), nil
 }
@@ -128,18 +136,23 @@ func (g *Gate) released(ctx context.Context, m *mail.Message, v verdict.Verdict)
 var errOversizeKept = errors.New("a rule asks to keep a message that is larger than limit.message")
 
 // keep stores the message if the verdict says so and returns its id.
-func (g *Gate) keep(ctx context.Context, m *mail.Message, j Judged, incident quarantine.ID) (quarantine.ID, error) {
+func (g *Gate) keep(ctx context.Context, gen *Generation, m *mail.Message, j Judged, incident quarantine.ID) (quarantine.ID, error) {
 	if j.Verdict.Disposition != verdict.Quarantine {
 		return "", nil
 	}
 	if m.Oversize {
 		return "", errOversizeKept
 	}
-	it, err := g.Store.Keep(ctx, item(m, j, incident), m.Raw)
+	it := item(m, j, incident)
+	it.Awaits = gen.awaits(m, j, g.Now())
+	it, err := g.Store.Keep(ctx, it, m.Raw)
 	if err != nil {
 		return "", fmt.Errorf("keeping the message: %w", err)
 	}
 	g.trouble.worked(g.Log)
+	if !it.Awaits.IsZero() {
+		g.Pairs.stir() // the password may have come first
+	}
 	return it.ID, nil
 }
 
@@ -212,6 +225,12 @@ type Judge struct {
 	Reports *Reports
 	// AuthTimeout bounds all DNS of one message.
 	AuthTimeout time.Duration
+	// Keys are the operator's passwords for what is encrypted.
+	Keys []key.Key
+	// HoldEncrypted is rule.Facts.HoldEncrypted.
+	HoldEncrypted bool
+	// Offer asks each Report for the passwords that the message tells.
+	Offer bool
 }
 
 // Message judges one message.
@@ -230,6 +249,9 @@ func (j *Judge) Message(ctx context.Context, m *mail.Message) Judged {
 	out.Verdict = j.judge(out, m)
 	return out
 }
+
+// Current is the generation in force.
+func (g *Gate) Current() *Generation { return g.current.Load() }
 
 // RuleSet names the generation of rules in force.
 func (g *Gate) RuleSet() string { return g.current.Load().Judge.Rules.ID() }

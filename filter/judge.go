@@ -45,7 +45,7 @@ func (j *Judge) inspect(ctx context.Context, m *mail.Message) *report.Report {
 	if rep := j.Reports.get(m.SHA256); rep != nil {
 		return rep
 	}
-	rep := j.Inspect(ctx, inspect.Input{Kind: report.KindMail, SHA256: m.SHA256, Raw: m.Raw})
+	rep := j.Inspect(ctx, inspect.Input{Kind: report.KindMail, SHA256: m.SHA256, Raw: m.Raw, Keys: j.Keys, Offer: j.Offer})
 	j.Reports.put(m.SHA256, rep)
 	return rep
 }
@@ -93,13 +93,14 @@ func (j *Judge) inside(c mail.Client) bool {
 func (j *Judge) judge(out Judged, m *mail.Message) verdict.Verdict {
 	f := rule.NewFacts(out.Report, m.Envelope, m.Client, authFacts(out))
 	f.OwnDomains = j.OwnDomains
+	f.HoldEncrypted = j.HoldEncrypted
 	f.Inside = j.inside(m.Client)
 	return j.Rules.Judge(f)
 }
 
 // File judges a loose file as if it had come by mail.
 func (j *Judge) File(ctx context.Context, name string, b []byte) Judged {
-	out := Judged{Report: j.Inspect(ctx, inspect.Input{Kind: report.KindFile, Name: name, Raw: b})}
+	out := Judged{Report: j.Inspect(ctx, inspect.Input{Kind: report.KindFile, Name: name, Raw: b, Keys: j.Keys})}
 	out.Verdict = j.judge(out, &mail.Message{})
 	return out
 }

@@ -233,7 +233,7 @@ func (s *scanner) printOne(w io.Writer, r scanned) error {
 func limits(cfg *config.Config) budget.Limits {
 	l := budget.Default
 	l.Bytes, l.Member, l.Members = cfg.UnpackBytes, cfg.UnpackMember, int(cfg.UnpackMembers)
-	l.Depth, l.Ratio = int(cfg.UnpackDepth), cfg.UnpackRatio
+	l.Depth, l.Ratio, l.Tries = int(cfg.UnpackDepth), cfg.UnpackRatio, cfg.PasswordWork
 	return l
 }
 
@@ -244,7 +244,11 @@ func newJudge(cfg *config.Config, withAuth bool) (*filter.Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &filter.Judge{Rules: set, OwnDomains: cfg.OwnDomains,
+	keys, err := cfg.Keys()
+	if err != nil {
+		return nil, err
+	}
+	j := &filter.Judge{Rules: set, OwnDomains: cfg.OwnDomains, Keys: keys, HoldEncrypted: cfg.PasswordHold,
 		Internal: cfg.InternalClient, AuthTimeout: cfg.AuthTimeout}
 	if withAuth {
 		dns, err := auth.NewDNS(cfg.DNSServers, cfg.DNSTimeout)

@@ -136,6 +136,8 @@ func (d *daemon) run(ctx context.Context) error {
 	defer store.Close()
 	d.gate = &filter.Gate{Store: store, Log: d.log, Now: time.Now, NewID: func() (quarantine.ID, error) { return quarantine.NewID(time.Now(), rand.Reader) }}
 	d.gate.Use(gen)
+	stop := d.pair(ctx, cfg.StopTimeout)
+	defer stop()
 	return d.listen(ctx, cfg)
 }
 
@@ -238,13 +240,17 @@ func (d *daemon) generation(cfg *config.Config) (*filter.Generation, error) {
 	}
 	judge.Inspect = d.opener.inspector(cfg)
 	judge.Reports = filter.NewReports(rememberedWeight)
+	window := time.Duration(0)
+	if cfg.PasswordPairing == "on" {
+		judge.Offer, window = true, cfg.PasswordWindow
+	}
 	id := cfg.AuthID
 	if id == "" {
 		if id, err = os.Hostname(); err != nil {
 			return nil, &config.Error{File: "auth.id", Err: err, Hint: "set auth.id to this host's name"}
 		}
 	}
-	return &filter.Generation{Judge: judge, AuthID: id, DeferWhenUnhealthy: cfg.WhenUnhealthy == "defer",
+	return &filter.Generation{Judge: judge, AuthID: id, PairWindow: window, ReleaseSMTP: cfg.ReleaseSMTP, DeferWhenUnhealthy: cfg.WhenUnhealthy == "defer",
 		Action: action.Options{SubjectPrefix: cfg.SubjectPrefix, Contact: cfg.RejectContact}}, nil
 }
 

@@ -21,6 +21,10 @@ const (
 	StoreTrouble      Event = "store.trouble"
 	StoreHealed       Event = "store.healed"
 	QuarantineRelease Event = "quarantine.released"
+	PasswordOpened    Event = "password.opened"
+	PasswordWrong     Event = "password.wrong"
+	PasswordExpired   Event = "password.expired"
+	PasswordFailed    Event = "password.failed"
 )
 
 // Info describes an event or a field to people; docs/log.md holds them all.
@@ -43,6 +47,10 @@ var Events = []Info{
 	{string(StoreTrouble), "The quarantine cannot keep mail: what would be kept goes to Postfix's hold queue or has to wait (`quarantine.when_unhealthy`). At most once a minute; `count` says how many messages since the last line."},
 	{string(StoreHealed), "The quarantine keeps mail again; `count` says how many messages went elsewhere since the last line."},
 	{string(QuarantineRelease), "A message that a reviewer is releasing came through this milter and was let pass; `rule` would have caught it."},
+	{string(PasswordOpened), "A kept mail was opened with a password of another mail (`queue_id`) and inspected: `disposition` accept, then it was released (`reply`), or quarantine, then it stays by `rule`."},
+	{string(PasswordWrong), "No word of `count` mails that speak of a password opens the kept mail; it goes on waiting."},
+	{string(PasswordExpired), "No password came for a kept mail within `password.window`; it stays kept for a reviewer."},
+	{string(PasswordFailed), "We could not try a password or release what it opened. The mail stays kept, and it is tried again."},
 }
 
 // Fields is the catalogue of field names: each has one meaning in all events.
