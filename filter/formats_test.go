@@ -26,7 +26,7 @@ var formatNotes = map[string]string{
 	"cpio":             "Old binary, odc, newc and crc.",
 	"ar":               "The long names of GNU and of BSD.",
 	"deb":              "An `ar`; its members are opened in their turn.",
-	"7z":               "Our own reader: LZMA, LZMA2, deflate, deflate64, bzip2, zstd, PPMd, the filters for programs, BCJ2. Dictionaries are charged before they are made. Where only the content is encrypted, names are judged.",
+	"7z":               "Our own reader: LZMA, LZMA2, deflate, deflate64, bzip2, zstd, brotli, lz4, PPMd, the filters for programs (not those of IA-64 and RISC-V), BCJ2. Dictionaries are charged before they are made. Where only the content is encrypted, names are judged.",
 	"rar":              "RAR 1.5 to 7: headers are read by us, both forms of a name, streams and comments too; the quick-open copy of headers is compared. Packed members are opened in the worker only, elsewhere `container.unopened`. Dictionaries up to 64 MiB; the method of RAR 1.5 is `container.method-unsupported`. One of a set is `container.volume`.",
 	"cab":              "Stored, MSZIP, LZX and Quantum; several cabinets in one file, self-extractors; names in UTF-8 and CP932. One of a set is `container.volume`.",
 	"iso":              "ECMA-119, Joliet, Rock Ridge and UDF, united: each file once, with its name in each. Raw sectors too. Boot records are left.",

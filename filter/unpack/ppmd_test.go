@@ -33,7 +33,7 @@ func ppmdPoem() string {
 	return b.String()
 }
 
-func walkPPMd(format string, b []byte, limits budget.Limits) (bodies map[string]string, kinds []string) {
+func unpacked(format string, b []byte, limits budget.Limits) (bodies map[string]string, kinds []string) {
 	bodies = map[string]string{}
 	bud := budget.New(limits)
 	_, found := Walk(&entity.Entity{Path: "2", Depth: 1, Body: b}, []string{format}, bud, func(m *entity.Entity) {
@@ -54,7 +54,7 @@ func walkPPMd(format string, b []byte, limits budget.Limits) (bodies map[string]
 func TestPPMdOfARealPacker(t *testing.T) {
 	for _, s := range []struct{ format, file string }{{"7z", "7z/7zip-ppmd.7z"}, {"zip", "zip/7zip-ppmd.zip"}} {
 		t.Run(s.file, func(t *testing.T) {
-			bodies, kinds := walkPPMd(s.format, madeBy(t, s.file), budget.Default)
+			bodies, kinds := unpacked(s.format, madeBy(t, s.file), budget.Default)
 			if bodies["letters.txt"] != ppmdLetters() || bodies["poem.txt"] != ppmdPoem() || len(kinds) > 0 {
 				t.Errorf("%d members, with %q", len(bodies), kinds)
 			}
@@ -90,7 +90,7 @@ func TestPPMdThatLies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, kinds := walkPPMd(tt.format, tt.in, tt.limits)
+			_, kinds := unpacked(tt.format, tt.in, tt.limits)
 			if !slices.Equal(kinds, tt.want) {
 				t.Errorf("got %q, want %q", kinds, tt.want)
 			}

@@ -19,6 +19,9 @@ var szFilters = map[string]func(b, props []byte){
 	"\x03\x03\x07\x01": func(b, _ []byte) { unThumb(b) },
 	"\x09":             func(b, _ []byte) { unSPARC(b) },
 	"\x03\x03\x08\x05": func(b, _ []byte) { unSPARC(b) },
+	"\x0a":             unARM64,
+	"\x02\x03\x02":     func(b, _ []byte) { swapped(b, 2) },
+	"\x02\x03\x04":     func(b, _ []byte) { swapped(b, 4) },
 }
 
 // undelta adds to each byte the one that stands a fixed distance before.
@@ -132,5 +135,46 @@ func unSPARC(b []byte) {
 		v = (v<<2 - uint32(at)) >> 2
 		v = -(v>>22&1)<<22&0x3fffffff | v&0x3fffff | 0x40000000
 		binary.BigEndian.PutUint32(b[at:], v)
+	}
+}
+
+// unARM64 does it for the calls of 64-bit ARM, and for the loads of addresses
+// (ADRP) that lead near. A property may say from where addresses count.
+func unARM64(b, props []byte) {
+	start := uint32(0)
+	if len(props) >= 4 {
+		start = u32(props)
+	}
+	for at := 0; at+4 <= len(b); at += 4 {
+		here, v := start+uint32(at), u32(b[at:])
+		switch {
+		case v>>26 == 0x25:
+			v = 0x25<<26 | (v-here>>2)&(1<<26-1)
+		case v&0x9f000000 == 0x90000000:
+			v = unADRP(v, here)
+		default:
+			continue
+		}
+		binary.LittleEndian.PutUint32(b[at:], v)
+	}
+}
+
+// unADRP takes the page of here from a page that stands in two fields: two low
+// bits at the top, nineteen in the middle.
+func unADRP(v, here uint32) uint32 {
+	const near = 1 << 20 // pages either way, shifted by three
+	shifted := v - 0x90000000 + near
+	if shifted&(1<<24-2*near) != 0 {
+		return v // leads too far to have been changed
+	}
+	page := shifted&^0x1f | shifted>>26
+	page -= here >> 9 &^ 7
+	return 0x90000000 | v&0x1f | page<<26 | (page&(2*near-1)-near)&0x00ffffe0
+}
+
+// swapped turns the bytes of each word of n round.
+func swapped(b []byte, n int) {
+	for ; len(b) >= n; b = b[n:] {
+		slices.Reverse(b[:n])
 	}
 }

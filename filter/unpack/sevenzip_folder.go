@@ -40,6 +40,8 @@ var szMethods = map[string]func(s *sevenZip, in *bytes.Reader, props []byte, siz
 	"\x04\xf7\x11\x01": func(s *sevenZip, in *bytes.Reader, _ []byte, _ int64) (io.Reader, error) {
 		return newZstd(s.members, in)
 	},
+	"\x04\xf7\x11\x02": szBrotli,
+	"\x04\xf7\x11\x04": szLz4,
 }
 
 func szLZMA(s *sevenZip, in *bytes.Reader, props []byte, size int64) (io.Reader, error) {
