@@ -27,7 +27,7 @@ type numbering struct {
 // stack holds the open multiparts and finds them by boundary, so that a line
 // costs the same however many are open.
 type stack struct {
-	levels []level
+	levels []*level
 	index  map[string]*users
 	// lengths are those that open boundaries have, in order; counts says how
 	// many have each.
@@ -39,7 +39,7 @@ type stack struct {
 type users struct{ open, closed []int }
 
 // push opens a level.
-func (s *stack) push(l level) {
+func (s *stack) push(l *level) {
 	at := len(s.levels)
 	s.levels = append(s.levels, l)
 	if s.index == nil {
@@ -93,7 +93,7 @@ func (s *stack) shorten(n int) {
 // setClosed marks the innermost level as closed or open again.
 func (s *stack) setClosed(closed bool) {
 	at := len(s.levels) - 1
-	l := &s.levels[at]
+	l := s.levels[at]
 	if l.closed == closed {
 		return
 	}

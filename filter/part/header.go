@@ -301,8 +301,13 @@ func (r *headerReader) finish() header {
 		if !bytes.ContainsAny(f.value, "\r\n") {
 			continue
 		}
-		for _, line := range bytes.FieldsFunc(f.value, func(c rune) bool { return c == '\n' || c == '\r' }) {
-			r.inFold(f, line)
+		for rest := f.value; len(rest) > 0; {
+			i := bytes.IndexAny(rest, "\r\n")
+			if i < 0 {
+				i = len(rest) - 1
+			}
+			r.inFold(f, bytes.TrimRight(rest[:i+1], "\r\n"))
+			rest = rest[i+1:]
 		}
 	}
 	return r.h

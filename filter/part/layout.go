@@ -77,6 +77,9 @@ func boundaries(h *header) []string {
 	if !bytes.Contains(bytes.ToLower(h.first("content-type")), []byte("boundary")) {
 		return nil
 	}
+	if b, ok := plainBoundary(h); ok {
+		return []string{b}
+	}
 	n := names{e: &entity.Entity{}}
 	n.from(h.params("content-type"), "boundary")
 	var out []string
@@ -91,6 +94,41 @@ func boundaries(h *header) []string {
 		out = append(out, "")
 	}
 	return out
+}
+
+// plainBoundary reads a boundary that can be read in one way only, as nearly all
+// are written.
+func plainBoundary(h *header) (boundary string, ok bool) {
+	const key = "boundary="
+	if len(h.all("content-type")) != 1 {
+		return "", false
+	}
+	s := unfold(h.first("content-type"))
+	at := strings.Index(strings.ToLower(s), key)
+	if at < 1 || !plainASCII(s) || strings.ContainsAny(s, "()\\%*,\r\n\x00") || strings.Count(strings.ToLower(s), "boundary") > 1 || strings.IndexByte("; \t", s[at-1]) < 0 {
+		return "", false
+	}
+	before, value := s[:at], s[at+len(key):]
+	if !strings.HasSuffix(strings.TrimRight(before, " \t"), ";") || strings.Count(before, "\"")%2 > 0 {
+		return "", false
+	}
+	if strings.HasPrefix(value, "\"") {
+		text, after, closed := strings.Cut(value[1:], "\"")
+		return text, closed && text != "" && !strings.ContainsAny(text, "; \t\v\f?") && (after == "" || after[0] == ';' && keyed(after[1:]))
+	}
+	text, after, _ := strings.Cut(value, ";")
+	return text, text != "" && !strings.ContainsAny(text, "\" \t\v\f'`?=:") && !strings.HasPrefix(text, "3D") && keyed(after)
+}
+
+// keyed says that all segments of a field's text are parameters with a key: one
+// without could belong to the value before it.
+func keyed(s string) bool {
+	for segment := range strings.SplitSeq(s, ";") {
+		if strings.TrimSpace(segment) != "" && strings.IndexByte(segment, '=') < 1 {
+			return false
+		}
+	}
+	return true
 }
 
 func cutNUL(s string) string {

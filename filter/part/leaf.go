@@ -128,7 +128,7 @@ func (w *walker) delimited(l *leaf, body []byte, end int) {
 	if n == 0 || len(body) == 0 || len(body) >= end-l.h.bodies[0] {
 		return // not decoded: decoding makes it shorter
 	}
-	top := &w.stack.levels[n-1]
+	top := w.stack.levels[n-1]
 	if !slices.ContainsFunc(top.boundaries, func(b string) bool { return b != "" && delimits(b, body) == wholly }) || !w.unwrapping(l.path) {
 		return
 	}

@@ -1,6 +1,7 @@
 package part
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -19,9 +20,10 @@ type paramReader struct {
 	// for nothing, as charset-aware readers have it.
 	wide   bool
 	params []param
-	starts map[int]bool // where values began, so that the loose search adds no repeats
-	tails  int          // segments without '=' joined so far
-	open   bool         // an ISO-2022 shift was met that never ends
+	read   int   // values that were read in order
+	starts []int // where values began, so that the loose search adds no repeats
+	tails  int   // segments without '=' joined so far
+	open   bool  // an ISO-2022 shift was met that never ends
 }
 
 // mostParams bounds the parameters of one reading of one field: continuations
@@ -38,11 +40,15 @@ const longField = 8 << 10
 // parseParams reads the parameters of s in the standard's order, then those
 // that stand where the standard has none.
 func parseParams(s string, wide bool) []param {
-	r := paramReader{s: s, wide: wide, starts: map[int]bool{}}
+	r := paramReader{s: s, wide: wide}
+	if n := strings.Count(s, ";"); n > 0 {
+		r.params, r.starts = make([]param, 0, min(n+1, mostParams)), make([]int, 0, min(n+1, mostParams))
+	}
 	i := r.until(0, ";")
 	for i < len(s) && len(r.params) < mostParams {
 		i = r.next(i + 1)
 	}
+	r.read = len(r.starts)
 	r.loose()
 	return r.params
 }
@@ -126,7 +132,7 @@ func (r *paramReader) value(key string, i int) int {
 	for i < len(r.s) && (r.s[i] == ' ' || r.s[i] == '\t') {
 		i++
 	}
-	r.starts[i] = true
+	r.starts = append(r.starts, i)
 	p := param{key: key}
 	var next int
 	if i < len(r.s) && r.s[i] == '"' {
@@ -229,7 +235,8 @@ func (r *paramReader) found(folded string, i int, key string) {
 	for from < len(folded) && (folded[from] == ' ' || folded[from] == '\t') {
 		from++
 	}
-	if !r.starts[from] {
+	_, known := slices.BinarySearch(r.starts[:r.read], from)
+	if !known && !slices.Contains(r.starts[r.read:], from) {
 		r.value(full, from)
 	}
 }

@@ -168,7 +168,7 @@ func (w *walker) delimit(d delimiter, next int) {
 		w.bury(w.stack.pop())
 	}
 	w.cursor, w.region = next, region{next, true}
-	l := &w.stack.levels[d.level]
+	l := w.stack.levels[d.level]
 	if d.closes && d.ended {
 		return
 	}
@@ -241,7 +241,7 @@ func (w *walker) open(h header, path string, at *numbering, digest bool, reading
 	if at == nil {
 		at = w.nested(path)
 	}
-	l := level{h: h, at: at, path: path, digest: strings.Contains(mediaType(unfold(h.first("content-type"))), "digest")}
+	l := &level{h: h, at: at, path: path, digest: strings.Contains(mediaType(unfold(h.first("content-type"))), "digest")}
 	for _, p := range picked {
 		l.boundaries = append(l.boundaries, p.boundary)
 	}
@@ -289,7 +289,7 @@ func (w *walker) finish(end, to int) {
 	if n == 0 {
 		return
 	}
-	l := &w.stack.levels[n-1]
+	l := w.stack.levels[n-1]
 	start := min(w.region.start, end)
 	switch {
 	case w.region.after:
@@ -363,7 +363,7 @@ func (w *walker) within(l *level, body []byte, label string) {
 	sub.pass.label = label
 	inner := *l
 	inner.encodings, inner.closed, inner.parts = nil, false, 0
-	sub.stack.push(inner)
+	sub.stack.push(&inner)
 	sub.scan()
 }
 
