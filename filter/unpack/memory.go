@@ -23,8 +23,9 @@ const (
 )
 
 // strongShare is how much further than deflate the strong methods may swell:
-// bzip2, LZMA and zstd pack an honest log of one line a second 350 times.
-const strongShare = 8
+// bzip2, LZMA and zstd pack an honest log of one line a second 350 times, and
+// zeros seven thousand times and more.
+const strongShare = 4
 
 // allotShare is how many bytes of dictionary cost as much as one decoded byte:
 // clearing memory is that much faster than unpacking. Without it twenty

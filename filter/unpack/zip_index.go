@@ -8,9 +8,10 @@ import (
 	"sekisho/filter/finding"
 )
 
-// maxMarks bounds the records of one kind that are looked at in one file, far
-// above the members that a budget lets through.
-const maxMarks = 1 << 20
+// maxMarks bounds the records of one kind that are looked at in one file: twice
+// what a directory without zip64 can count, far above the members that a budget
+// lets through. A million entries for one member cost seconds.
+const maxMarks = 1 << 17
 
 // maxDirectories bounds the central directories of one file. Joined archives
 // have a handful; more are there to make us work.
