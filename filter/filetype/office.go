@@ -16,7 +16,7 @@ var offices = []Type{
 	looking("epub", plain, isEPUB),
 	runsAndHolds(looking("jar", runs, isJAR)),
 	runsAndHolds(looking("apk", runs, member(isName("androidmanifest.xml")))),
-	{Name: "rtf", Match: starts("{\\rt", "\xef\xbb\xbf{\\rt")},
+	{Name: "rtf", Holds: true, Match: starts("{\\rt", "\xef\xbb\xbf{\\rt")},
 	// MS-ONESTORE §2.3.1: the file's class, of a section and of a notebook.
 	{Name: "onenote", Runs: true, Holds: true, Match: starts(
 		"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3",

@@ -2,9 +2,13 @@ package unpack
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/klauspost/compress/zlib"
 
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
@@ -16,6 +20,7 @@ const (
 	oleNative  = "\x01Ole10Native" // an object of OLE 1, as the packager's
 	olePackage = "Package"
 	oleContent = "CONTENTS"
+	pptStream  = "PowerPoint Document"
 )
 
 // oleMarks begin streams that are files for themselves.
@@ -58,6 +63,9 @@ func (r *oleReader) stream(at int) bool {
 	case name == oleNative:
 		b, ok := r.value(at)
 		return ok && r.native(b)
+	case name == pptStream:
+		b, ok := r.value(at)
+		return ok && r.slides(b)
 	case r.installer:
 		if msiTable(name) || strings.HasPrefix(name, "\x05") {
 			return true
@@ -84,6 +92,44 @@ func (r *oleReader) beginning(at int) []byte {
 		return r.file.smallChain(c.start, min(c.size, enough))
 	}
 	return r.file.chain(c.start, enough)
+}
+
+// slides yields the objects of a presentation: records of the first level that
+// hold a compound file, most of them deflated (MS-PPT §2.10.34).
+func (r *oleReader) slides(b []byte) bool {
+	const object, deflated, head = 0x1011, 1, 8
+	for len(b) >= head {
+		data := within(b, head, int64(u32(b[4:])))
+		kind, instance := u16(b[2:]), u16(b)>>4
+		b = b[head+len(data):]
+		if kind != object {
+			continue
+		}
+		if instance == deflated && len(data) > 4 {
+			if !r.inflated(data[4:], int64(u32(data))) {
+				return false
+			}
+		} else if !r.yieldFile(data) {
+			return false
+		}
+	}
+	return true
+}
+
+// inflated yields what a stream of zlib holds, size bytes. PowerPoint leaves
+// the checksum behind them off at times.
+func (m *members) inflated(data []byte, size int64) bool {
+	e, ok := m.next()
+	if !ok {
+		return false
+	}
+	body, err := m.bud.Read(e.Path, &guarded{open: func() (io.Reader, error) { return zlib.NewReader(bytes.NewReader(data)) }}, int64(len(data)))
+	e.Body, e.Size, e.Unread = body, size, int64(len(body)) < size
+	if e.Unread && !errors.Is(err, budget.ErrExceeded) {
+		m.note(finding.ContainerBroken, e.Path, "record", "data")
+	}
+	m.yield(e)
+	return !m.spent()
 }
 
 // yieldFile yields a file that stands in one piece.

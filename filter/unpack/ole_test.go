@@ -1,6 +1,8 @@
 package unpack
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -21,8 +23,22 @@ func packageOf(label, path, data string, wideNames ...string) []byte {
 // nativeOf is the stream that holds a package.
 func nativeOf(pack []byte) string { return string(le32(len(pack))) + string(pack) }
 
+// slideOf is a record of text and one that holds an object.
+func slideOf(instance int, object string) string {
+	data := object
+	if instance == 1 {
+		var z bytes.Buffer
+		w := zlib.NewWriter(&z)
+		_, _ = w.Write([]byte(object)) // a buffer takes all
+		_ = w.Close()
+		data = string(le32(len(object))) + z.String()
+	}
+	return string(slices.Concat(le16(0), le16(0x0fa8), le32(4), []byte("text"), le16(instance<<4), le16(0x1011), le32(len(data)), []byte(data)))
+}
+
 func TestOLE(t *testing.T) {
 	pack := nativeOf(packageOf("form.pdf", `C:\tmp\form.exe`, stub))
+	object := strings.Repeat("a compound file ", 9)
 	named := nativeOf(packageOf("a.txt", `C:\a.txt`, stub, `C:\a.txt`, "form.exe", `C:\a.txt`))
 	runItems(t, "ole", []itemCase{
 		{"an honest document", compoundOf([2]string{"WordDocument", strings.Repeat("議事録", 9)}, [2]string{"1Table", "x"}), nil, nil},
@@ -32,6 +48,9 @@ func TestOLE(t *testing.T) {
 		{"a package whose size lies", compoundOf([2]string{oleNative, pack[:len(pack)-20]}), []string{"form.pdf|form.exe: " + stub[:len(stub)-20]}, nil},
 		{"an embedded workbook", compoundOf([2]string{"MBD01/Package", "PK\x03\x04"}), []string{": PK\x03\x04"}, nil},
 		{"a program in a stream of another name", compoundOf([2]string{"Data", stub}), []string{": " + stub}, nil},
+		{"an object on a slide", compoundOf([2]string{pptStream, slideOf(1, object)}), []string{": " + object}, nil},
+		{"one that is not packed", compoundOf([2]string{pptStream, slideOf(0, object)}), []string{": " + object}, nil},
+		{"one that is cut", compoundOf([2]string{pptStream, slideOf(1, object)[:40]}), []string{": "}, []finding.Kind{finding.ContainerBroken}},
 		{"an Outlook item is read elsewhere", compoundOf([2]string{msgProperties, "x"}, [2]string{"Data", stub}), nil, nil},
 		{"no compound file", []byte("\xd0\xcf\x11\xe0"), nil, []finding.Kind{finding.ContainerBroken}},
 	})

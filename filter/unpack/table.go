@@ -68,6 +68,7 @@ var Formats = []Format{
 	{Name: "zpaq"},
 	{Name: "ole", open: openOLE},
 	{Name: "msi", is: "ole", open: openOLE},
+	{Name: "rtf", open: openRTF},
 	{Name: "onenote", open: openOneNote},
 	{Name: "chm", open: openCHM},
 	{Name: "lzma", open: openLZMAAlone},
