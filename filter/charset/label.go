@@ -52,6 +52,8 @@ func familyOf(label string) string {
 	switch label = normal(label); {
 	case strings.HasPrefix(label, "iso-8859-1"), label == "windows-1252", label == "latin1", label == "cp1252":
 		return "latin"
+	case strings.Contains(label, "2022-jp"), strings.Contains(label, "5022"): // 8-bit bytes in it are read as Shift_JIS
+		return "cp932"
 	case strings.Contains(label, "sjis"), strings.Contains(label, "shift"), strings.Contains(label, "932"), label == "windows-31j", label == "ms-kanji":
 		return "cp932"
 	case strings.Contains(label, "euc-jp"), strings.Contains(label, "eucjp"), label == "ujis", label == "cp51932":

@@ -121,6 +121,9 @@ func splitCharset(value string) (label, rest string) {
 
 // inCharset decodes b as label says, or as it seems to be where that fails.
 func inCharset(b []byte, label string) string {
+	if text, found := charset.Mislabelled(b, label); found {
+		return text
+	}
 	if label != "" {
 		if text, ok := charset.Decode(b, label); ok {
 			return text

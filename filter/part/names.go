@@ -208,6 +208,9 @@ func (n *names) extended(value, source string) {
 	label, rest := splitCharset(value)
 	raw := percent(rest)
 	n.add(inCharset(raw, label), source, label, raw)
+	if own, ok := charset.Decode(raw, label); ok && !utf8.Valid(raw) {
+		n.add(own, source, label, raw) // as the label has it, where it is not believed
+	}
 	if strings.Contains(rest, "=?") {
 		n.plain(rest, source)
 	}

@@ -234,6 +234,10 @@ func (r *addressReader) add(name, addr string) {
 	shown, _, _ := decodeWords(name)
 	addr, _, _ = decodeWords(strings.TrimSpace(addr))
 	addr = strings.Trim(addr, "<> ")
+	if bare := stripComments(addr); bare != addr {
+		r.behind.WriteString(addr + " ") // who knows no comments there reads another
+		addr = strings.TrimSpace(bare)
+	}
 	if i := strings.LastIndexByte(addr, ':'); strings.HasPrefix(addr, "@") && i > 0 {
 		r.behind.WriteString(addr[:i])
 		addr = addr[i+1:] // behind an obsolete route (RFC 5322 §4.4)

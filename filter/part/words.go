@@ -2,6 +2,7 @@ package part
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"sekisho/filter/charset"
 )
@@ -123,7 +124,11 @@ func (d *decoder) word(w word) {
 		d.flush()
 	}
 	d.label, d.charset = label, label
-	text, _ := charset.Decode(w.bytes(), label)
+	raw := w.bytes()
+	text, _ := charset.Decode(raw, label)
+	if better, found := charset.Mislabelled(raw, label); found && utf8.Valid(raw) {
+		text = better // no reading of it holds other ASCII than this one
+	}
 	d.single.WriteString(text)
 	d.runs++
 	if w.kind == 'b' {
