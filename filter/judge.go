@@ -12,6 +12,7 @@ import (
 	"sekisho/filter/inspect"
 	"sekisho/filter/mail"
 	"sekisho/filter/part"
+	"sekisho/filter/quiet"
 	"sekisho/filter/report"
 	"sekisho/filter/rule"
 	"sekisho/filter/verdict"
@@ -30,6 +31,7 @@ func InProcess(limits budget.Limits, timeout time.Duration) Inspector {
 		defer cancel()
 		stop := context.AfterFunc(ctx, bud.Stop)
 		defer stop()
+		quiet.Wake()
 		return inspect.Run(in, bud)
 	}
 }
@@ -89,8 +91,14 @@ func (j *Judge) inside(c mail.Client) bool {
 	return c.AuthType != "" || j.Internal(c.Addr)
 }
 
+// manyFacts take the rules a while, during which others want their turn.
+const manyFacts = 2000
+
 // judge asks the rules.
 func (j *Judge) judge(out Judged, m *mail.Message) verdict.Verdict {
+	if r := out.Report; len(r.Entities)+len(r.Findings)+len(r.Links) > manyFacts {
+		quiet.Wake()
+	}
 	f := rule.NewFacts(out.Report, m.Envelope, m.Client, authFacts(out))
 	f.OwnDomains = j.OwnDomains
 	f.HoldEncrypted = j.HoldEncrypted

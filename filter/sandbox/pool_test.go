@@ -253,7 +253,7 @@ func TestClockRunsWithinTheWorker(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		return processorTime(t, p) == before
 	})
-	got := p.Inspect(t.Context(), mailInput("X-Do: spin\n"+strings.Repeat("x", 128<<10)), s)
+	got := p.Inspect(t.Context(), mailInput("X-Do: spin\n"+strings.Repeat("x", 2<<20)), s)
 	if cause(got) != "" || got.Findings[0].Evidence["said"] != "stopped" || p.Status().Lost != 0 {
 		t.Errorf("cause %q, findings %v, want that it was stopped", cause(got), got.Findings)
 	}

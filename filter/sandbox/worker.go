@@ -36,6 +36,7 @@ type worker struct {
 	hello  frame.Hello
 	born   time.Time
 	jobs   uint64
+	until  time.Time // the deadline of conn
 	buf    bytes.Buffer
 	// dead is closed when the process has ended and was reaped.
 	dead chan struct{}
@@ -180,10 +181,16 @@ func (w *worker) ask(ctx context.Context, in inspect.Input, s Settings, deadline
 	return rep, nil
 }
 
-// bound makes reading and writing end at the deadline or with ctx.
+// bound makes reading and writing end at the deadline or a little later, or
+// with ctx. A deadline that will do is left in place: each that comes before all
+// others of the process wakes a thread to look at it.
 func (w *worker) bound(ctx context.Context, deadline time.Time) (func(), error) {
-	if err := w.conn.SetDeadline(deadline); err != nil {
-		return nil, err
+	latest := deadline.Add(min(time.Until(deadline)/20, time.Second))
+	if w.until.Before(deadline) || w.until.After(latest) {
+		if err := w.conn.SetDeadline(latest); err != nil {
+			return nil, err
+		}
+		w.until = latest
 	}
 	stop := context.AfterFunc(ctx, func() { _ = w.conn.SetDeadline(time.Unix(1, 0)) })
 	return func() { stop() }, nil

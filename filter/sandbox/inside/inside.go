@@ -24,6 +24,7 @@ import (
 
 	"sekisho/filter/budget"
 	"sekisho/filter/inspect"
+	"sekisho/filter/quiet"
 	"sekisho/filter/report"
 	"sekisho/filter/sandbox/frame"
 )
@@ -94,9 +95,10 @@ func build() string {
 }
 
 // watched is from what size on a message gets the runtime's monitor, which
-// lets the clock interrupt a reader that neither allocates nor waits. It wakes
-// with any call that might block; for a small message it is not worth its cost.
-const watched = 64 << 10
+// lets the clock interrupt a reader that neither allocates nor waits. Its looks
+// around cost more than the inspection of a smaller message, and what grows out
+// of a small one is allocated, which wakes the monitor too.
+const watched = 1 << 20
 
 // serve inspects with h what the gate asks for.
 func serve(gate io.ReadWriter, h Handler, memory []byte) error {
@@ -118,7 +120,7 @@ func serve(gate io.ReadWriter, h Handler, memory []byte) error {
 			return fmt.Errorf("a job of %d bytes in a memory of %d", job.Size, len(memory))
 		}
 		if job.Size > watched {
-			_, _ = unix.Write(2, nil) // writes nothing, but might block
+			quiet.Wake()
 		}
 		answer, err := report.Pack(h(job, memory[:job.Size:job.Size]), frame.MaxAnswer)
 		if err != nil {
