@@ -84,8 +84,12 @@ func boundaries(h *header) []string {
 	n.from(h.params("content-type"), "boundary")
 	var out []string
 	for _, n := range n.e.Names {
-		for _, b := range [...]string{strings.TrimRight(n.Text, padding7), strings.Trim(n.Text, padding7), strings.TrimRight(cutNUL(n.Text), padding7)} {
-			if len(b) <= maxBoundary && !slices.Contains(out, b) {
+		written := []string{n.Text, strings.TrimLeft(n.Text, padding7), cutNUL(n.Text)}
+		if n.Raw != nil {
+			written = append(written, string(n.Raw)) // as it stands, not decoded
+		}
+		for _, b := range written {
+			if b = strings.TrimRight(b, padding7); len(b) <= maxBoundary && !slices.Contains(out, b) {
 				out = append(out, b)
 			}
 		}
@@ -309,7 +313,8 @@ func opensFile(b []byte) bool {
 	if !opensContent(b) {
 		return false
 	}
-	h := readHeader(b[:min(len(b), most)], 0, min(len(b), most), func([]byte) bool { return false })
+	// The next line of two dashes ends it, so that many headers cost their length.
+	h := readHeader(b[:min(len(b), most)], 0, min(len(b), most), func(line []byte) bool { return bytes.HasPrefix(line, []byte("--")) })
 	list, _ := transfer(&h)
 	return list[0] != identity || h.parameter("name") != "" || h.first("content-disposition") != nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sekisho/filter/budget"
+	"sekisho/filter/charset"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
 )
@@ -357,11 +358,25 @@ func Inline(text *entity.Entity, give func(*entity.Entity) bool) (found []findin
 		}
 		return give(e)
 	}
-	inlineFiles(text.Body, hand)
+	inlineFiles(plainText(text), hand)
 	if stem, ok := namedBase64(text); ok && n == 0 && seems64(text.Body) {
 		hand(inlineFile{name: stem, source: "base64", body: decode64(nil, text.Body, restart).out})
 	}
 	return found
+}
+
+// plainText is a text whose letters are of two bytes, or of UTF-7, as its reader
+// sees it; any other as it stands.
+func plainText(e *entity.Entity) []byte {
+	label := wideLabel(e.Body)
+	if label == "" && (strings.HasPrefix(e.Charset, "utf-16") || strings.HasPrefix(e.Charset, "utf-32") || strings.HasSuffix(e.Charset, "utf-7")) {
+		label = e.Charset
+	}
+	if label == "" {
+		return e.Body
+	}
+	s, _ := charset.Decode(e.Body, label)
+	return []byte(strings.TrimPrefix(s, "\ufeff"))
 }
 
 // namedBase64 says that an unpacker would decode the whole file for its name,

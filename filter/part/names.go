@@ -87,10 +87,17 @@ func bytewise(text string) []param {
 	return params
 }
 
+// postfixHeader is how much of a field Postfix keeps (header_size_limit,
+// postconf(5)): behind the next one, the field ends there.
+const postfixHeader = 102400
+
 // texts are the readings of a field's text: unfolded by the standard, folds
 // taken out whole, comments taken out.
 func texts(value []byte) []string {
 	out := []string{unfold(value)}
+	if len(value) > postfixHeader {
+		out = append(out, unfold(value[:postfixHeader]))
+	}
 	if bytes.IndexByte(value, '\n') >= 0 {
 		if s := squeeze(value); s != out[0] && foldInValue(value) {
 			out = append(out, s)

@@ -32,16 +32,25 @@ type Message struct {
 // odd. Bodies handed to yield are decoded (transfer encoding undone, charset NOT
 // converted); they are gone when yield returns.
 func Walk(raw []byte, base string, depth int, bud *budget.Budget, yield func(*entity.Entity)) Message {
-	s := &sink{base: base, depth: depth, bud: bud, yield: yield, seen: map[span]bool{}, noted: map[string]bool{}, undeclaredSeen: map[undeclared]bool{}}
+	return newSink(base, depth, bud, yield).walk(raw)
+}
+
+func newSink(base string, depth int, bud *budget.Budget, yield func(*entity.Entity)) *sink {
+	return &sink{base: base, depth: depth, bud: bud, yield: yield, seen: map[span]bool{}, noted: map[string]bool{}, undeclaredSeen: map[undeclared]bool{}}
+}
+
+// walk reads raw in every view.
+func (s *sink) walk(raw []byte) Message {
 	if text, wide := narrow(raw); wide {
+		_ = s.bud.Spend(s.base, int64(len(text))) // remembered there; we read on
 		raw = text
-		s.note(finding.MimeMalformed, base, "UTF-16 throughout")
+		s.note(finding.MimeMalformed, s.base, "UTF-16 throughout")
 	}
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') >= 0 {
 		raw = lineFeeds(raw) // as old Macintosh files end their lines
 	}
 	h := s.read(view{raw: raw})
 	s.further(raw)
-	bud.Free(s.buf)
+	s.bud.Free(s.buf)
 	return Message{Header: summary(&h), Findings: s.findings}
 }

@@ -458,7 +458,7 @@ func numbered(n int) string {
 }
 
 // FuzzWalk promises: no panic, the budget kept, valid UTF-8 in names, paths that
-// begin with the base, the same answer for the same bytes.
+// begin with the base, the same answer for the same bytes, every byte accounted for.
 func FuzzWalk(f *testing.F) {
 	f.Add([]byte(crlf(twoParts("Content-Type: multipart/mixed; boundary=b", "--b"))))
 	f.Add([]byte(twoParts("Content-Type: multipart/mixed; boundary=x; boundary*0=\"b", "--b\x00")))
@@ -490,7 +490,25 @@ func FuzzWalk(f *testing.F) {
 			}
 		}
 		LooksLikeMail(raw)
+		if gap := unaccounted(raw); gap >= 0 {
+			t.Fatalf("byte %d belongs to nothing that was read", gap)
+		}
 	})
+}
+
+// unaccounted is the first byte of raw that the plain reading took neither for a
+// header, a delimiter, a part nor the text outside parts; -1 without one.
+func unaccounted(raw []byte) int {
+	raw, _ = narrow(raw)
+	seen := make([]bool, len(raw))
+	s := newSink("", 0, budget.New(budget.Default), func(*entity.Entity) {})
+	s.accounted = func(from, to int) {
+		for i := from; i < to; i++ {
+			seen[i] = true
+		}
+	}
+	s.walk(raw)
+	return slices.Index(seen, false)
 }
 
 func record(raw []byte, bud *budget.Budget) (out []entity.Entity, m Message) {

@@ -48,6 +48,8 @@ type sink struct {
 	prefixes map[string]bool
 
 	undeclaredSeen map[undeclared]bool
+
+	accounted func(from, to int) // for tests
 }
 
 // mostNotes bounds the findings of one message; each kind is noted in any case.
@@ -115,9 +117,17 @@ func (w *walker) scan() {
 			continue
 		}
 		w.finish(at, d.level)
+		w.account(at, next)
 		w.delimit(d, next)
 	}
 	w.finish(len(w.raw), -1)
+}
+
+// account tells a test which bytes of the message the plain reading has looked at.
+func (w *walker) account(from, to int) {
+	if w.accounted != nil && w.pass.label == "" && w.document == 0 {
+		w.accounted(from, to)
+	}
 }
 
 // dashes returns the next line at or after the cursor that begins with two
@@ -224,6 +234,7 @@ const maxOpen = 200
 // open begins the part whose header is h: a level of its own, or a leaf.
 func (w *walker) open(h header, path string, at *numbering, digest bool, reading string) {
 	w.cursor = slices.Min(h.bodies)
+	w.account(h.start, w.cursor)
 	layouts, guess := w.structure(&h, w.raw[w.cursor:])
 	w.oddities(&h, path)
 	if guess {
@@ -282,6 +293,7 @@ func (w *walker) finish(end, to int) {
 	if w.leaf != nil {
 		l := w.leaf
 		w.leaf = nil
+		w.account(slices.Min(l.h.bodies), end)
 		w.emit(l, trimBreak(w.raw, end, to))
 		return
 	}
@@ -291,6 +303,7 @@ func (w *walker) finish(end, to int) {
 	}
 	l := w.stack.levels[n-1]
 	start := min(w.region.start, end)
+	w.account(start, end)
 	switch {
 	case w.region.after:
 		w.outside(l, "epilogue", start, end)
@@ -388,11 +401,14 @@ func (w *walker) outside(l *level, where string, start, end int) {
 // contentIn returns where in the text outside the parts a field of content stands:
 // at its beginning, or where a file follows. -1 without one.
 func contentIn(text []byte) int {
-	const lines = 50
-	for pos, n := 0, 0; pos < len(text) && n < lines; n++ {
+	const lines, most = 50, 3
+	for pos, n, tried := 0, 0, 0; pos < len(text) && n < lines && tried < most; n++ {
 		line, next := lineAt(text, pos, len(text))
-		if name, _, ok := splitField(line); ok && strings.HasPrefix(name, "content-") && (n == 0 || opensFile(text[pos:])) {
-			return pos
+		if name, _, ok := splitField(line); ok && strings.HasPrefix(name, "content-") {
+			if n == 0 || opensFile(text[pos:]) {
+				return pos
+			}
+			tried++
 		}
 		pos = next
 	}
