@@ -50,7 +50,7 @@ func TestOLE(t *testing.T) {
 		{"a program in a stream of another name", compoundOf([2]string{"Data", stub}), []string{": " + stub}, nil},
 		{"an object on a slide", compoundOf([2]string{pptStream, slideOf(1, object)}), []string{": " + object}, nil},
 		{"one that is not packed", compoundOf([2]string{pptStream, slideOf(0, object)}), []string{": " + object}, nil},
-		{"one that is cut", compoundOf([2]string{pptStream, slideOf(1, object)[:40]}), []string{": "}, []finding.Kind{finding.ContainerBroken}},
+		{"one that is cut", compoundOf([2]string{pptStream, slideOf(1, object)[:40]}), []string{": a compound fi"}, []finding.Kind{finding.ContainerBroken}},
 		{"an Outlook item is read elsewhere", compoundOf([2]string{msgProperties, "x"}, [2]string{"Data", stub}), nil, nil},
 		{"no compound file", []byte("\xd0\xcf\x11\xe0"), nil, []finding.Kind{finding.ContainerBroken}},
 	})
