@@ -169,14 +169,16 @@ func (r *rar) describe(e *entity.Entity, f *rarFile) {
 	}
 }
 
-// namesPart says that two spellings of one name part company. The plain one
-// has '?' or '_' where the maker's charset lacks a letter.
+// namesPart says that two spellings of one name part company.
 func namesPart(full, plain string) bool {
+	return extsPart(full, plain) || ascii([]byte(full)) && ascii([]byte(plain)) && full != plain
+}
+
+// extsPart says that two forms of a name differ in what they make of the file.
+// The plain one has '?' or '_' where the maker's charset lacks a letter.
+func extsPart(full, plain string) bool {
 	a, b := strings.ToLower(path.Ext(full)), strings.ToLower(path.Ext(plain))
-	if strings.ContainsAny(b, "?_") {
-		return false
-	}
-	return a != b || ascii([]byte(full)) && ascii([]byte(plain)) && full != plain
+	return a != b && !strings.ContainsAny(b, "?_")
 }
 
 // fill gives e its content, or states why it has none.

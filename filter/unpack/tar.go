@@ -18,6 +18,9 @@ import (
 // tarBlock is the unit in which a tar file is written.
 const tarBlock = 512
 
+// tarContinued is the type of a member that began in another volume (GNU).
+const tarContinued = 'M'
+
 // maxTarAgain bounds how often a refused pax record, up to 1 MiB each, is read
 // past block by block.
 const maxTarAgain = 64
@@ -33,7 +36,10 @@ type tarReader struct {
 	again int  // runs that began right after a bad header
 	vague bool // where the last member's data ended is not known
 	files map[string][]byte
-	err   error // what ended the walk early
+	views []span // to be read once more
+	err   error  // what ended the walk early
+	// reading is that of all members, where this is not the usual one.
+	reading string
 }
 
 func openTar(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
@@ -41,6 +47,7 @@ func openTar(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) [
 	for t.err == nil && t.from >= 0 {
 		t.run()
 	}
+	t.review()
 	return t.found
 }
 
@@ -155,11 +162,14 @@ func (t *tarReader) member(f archives.FileInfo, in *bytes.Reader) error {
 		return nil
 	}
 	at := len(t.body) - in.Len()
-	e, ok := t.next(t.names(h, at)...)
+	meta, block := t.before(at)
+	e, ok := t.next(t.names(h, meta, block)...)
 	if !ok {
 		t.err = budget.ErrExceeded
 		return t.err
 	}
+	e.Reading = t.reading
+	t.compare(e, h, meta, block, at)
 	e.Dir = h.Typeflag == tar.TypeDir
 	e.Link = h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink
 	e.Size = max(h.Size, 0)
@@ -168,6 +178,10 @@ func (t *tarReader) member(f archives.FileInfo, in *bytes.Reader) error {
 		t.note(finding.ContainerConflict, e.Path, "in", "size", "declared", "directory with content")
 	}
 	switch {
+	case h.Typeflag == tarContinued:
+		t.readPlain(e, h.Name, at)
+		e.Unread = true
+		t.note(finding.ContainerVolume, e.Path, "type", "tar")
 	case h.Typeflag == tar.TypeLink:
 		t.lendTo(e, t.files[h.Linkname])
 	case e.Dir || e.Link:
@@ -179,6 +193,19 @@ func (t *tarReader) member(f archives.FileInfo, in *bytes.Reader) error {
 	}
 	t.yield(e)
 	return nil
+}
+
+// before returns what the records before the data at at say: those of the
+// member, and its header.
+func (t *tarReader) before(at int) (meta tarMeta, block []byte) {
+	if at < tarBlock {
+		return meta, nil
+	}
+	block = t.body[at-tarBlock : at]
+	if start := roundUp(t.last, tarBlock); !t.vague && start < at-tarBlock {
+		meta = tarMetaOf(t.body[start : at-tarBlock])
+	}
+	return meta, block
 }
 
 // declaresSize says that the header block gives its member a size. Readers
@@ -234,19 +261,4 @@ func (t *tarReader) readSparse(e *entity.Entity, f archives.FileInfo) {
 	if err != budget.ErrExceeded {
 		t.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
 	}
-}
-
-// names returns the name in force and, where a longer one from a pax record
-// has replaced it, the one in the header itself, unless that was merely cut.
-func (t *tarReader) names(h *tar.Header, at int) []entity.Name {
-	names := []entity.Name{decoded([]byte(h.Name), "header", false)}
-	if h.PAXRecords["path"] == "" || at < tarBlock {
-		return names
-	}
-	names[0].Source = "pax"
-	block := t.body[at-tarBlock : at]
-	if raw, _, _ := bytes.Cut(block[:100], []byte{0}); len(raw) > 0 && len(raw) < 99 && block[345] == 0 {
-		names = append(names, decoded(raw, "header", false))
-	}
-	return names
 }
