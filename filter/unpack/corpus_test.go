@@ -50,7 +50,7 @@ var corpusMagics = []struct {
 }{
 	{0, "\x1f\x8b", "gzip"}, {0, "\x1f\x9d", "compress"}, {0, "BZh", "bzip2"}, {0, "\xfd7zXZ", "xz"},
 	{0, "\x28\xb5\x2f\xfd", "zstd"}, {0, "\x04\x22\x4d\x18", "lz4"}, {0, "LZIP", "lzip"}, {0, "070", "cpio"},
-	{0, "\xc7\x71", "cpio"}, {0, "\x71\xc7", "cpio"}, {0, "!<arch>\n", "ar"}, {0, "xar!", "xar"},
+	{0, "\xc7\x71", "cpio"}, {0, "\x71\xc7", "cpio"}, {0, "!<arch>\n", "ar"}, {0, "xar!", "xar"}, {0, "\x89LZO", "lzop"},
 }
 
 func corpusTypes(suite, name string, b []byte) []string {
@@ -67,8 +67,11 @@ func corpusTypes(suite, name string, b []byte) []string {
 			return []string{m.name}
 		}
 	}
-	if suite == "zip" {
+	switch {
+	case suite == "zip":
 		return []string{suite}
+	case strings.HasSuffix(name, ".lzma"):
+		return []string{"lzma"}
 	}
 	if strings.HasSuffix(name, ".zst") && len(b) > 4 && b[0]&0xf0 == 0x50 {
 		return []string{"zstd"} // begins with a skippable frame

@@ -21,11 +21,12 @@ type cpioForm struct {
 
 type cpioHead struct {
 	mode, name, size int64
+	sum              int64 // of all bytes, -1 where the form has none
 }
 
 var cpioForms = []cpioForm{
 	{magic: "070701", head: 110, align: 4, read: readNewc},
-	{magic: "070702", head: 110, align: 4, read: readNewc},
+	{magic: "070702", head: 110, align: 4, read: readCRC},
 	{magic: "070707", head: 76, align: 1, read: readOdc},
 	{magic: "\xc7\x71", head: 26, align: 2, read: readOldCpio, order: binary.LittleEndian},
 	{magic: "\x71\xc7", head: 26, align: 2, read: readOldCpio, order: binary.BigEndian},
@@ -33,6 +34,16 @@ var cpioForms = []cpioForm{
 
 func readNewc(b []byte, _ binary.ByteOrder) (h cpioHead, ok bool) {
 	return numbers(b, 16, [3]int{14, 94, 54}, 8)
+}
+
+// readCRC reads the form whose last field is the sum of all bytes.
+func readCRC(b []byte, order binary.ByteOrder) (h cpioHead, ok bool) {
+	if h, ok = readNewc(b, order); !ok {
+		return h, false
+	}
+	total, err := strconv.ParseInt(string(b[102:110]), 16, 48)
+	h.sum = total
+	return h, err == nil
 }
 
 // readOdc reads the octal form; its size has eleven digits.
@@ -47,13 +58,14 @@ func readOdc(b []byte, _ binary.ByteOrder) (h cpioHead, ok bool) {
 
 func readOldCpio(b []byte, order binary.ByteOrder) (cpioHead, bool) {
 	return cpioHead{
-		mode: int64(order.Uint16(b[6:])), name: int64(order.Uint16(b[20:])),
+		sum: -1, mode: int64(order.Uint16(b[6:])), name: int64(order.Uint16(b[20:])),
 		size: int64(order.Uint16(b[22:]))<<16 | int64(order.Uint16(b[24:])),
 	}, true
 }
 
 // numbers reads mode, length of the name and size from three places.
 func numbers(b []byte, base int, at [3]int, width int) (h cpioHead, ok bool) {
+	h.sum = -1
 	for i, to := range []*int64{&h.mode, &h.name, &h.size} {
 		v, err := strconv.ParseInt(string(b[at[i]:at[i]+width]), base, 48)
 		if err != nil {
@@ -129,9 +141,16 @@ func cpioHeader(b []byte) (cpioForm, cpioHead, bool) {
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 func (c *cpioReader) give(name []byte, h cpioHead, data []byte) bool {
-	e, ok := c.next(decoded(name, "header", false))
+	names := []entity.Name{decoded(name, "header", false)}
+	if head, _, both := bytes.Cut(name, []byte{0}); both {
+		names = append(names, decoded(head, "header", false)) // C programs end it at NUL
+	}
+	e, ok := c.next(names...)
 	if !ok {
 		return false
+	}
+	if len(e.Names) > 1 {
+		c.note(finding.ContainerConflict, e.Path, "in", "name", "name", e.Names[0].Text, "other", e.Names[1].Text)
 	}
 	e.Dir, e.Link = h.mode&0o170000 == 0o040000, h.mode&0o170000 == 0o120000
 	body, err := c.lend(e.Path, data)
@@ -140,6 +159,17 @@ func (c *cpioReader) give(name []byte, h cpioHead, data []byte) bool {
 		c.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())
 	}
 	e.Body, e.Size, e.Unread = body, int64(len(data)), cut || err != nil
+	const typeMask, regular = 0o170000, 0o100000 // others have no sum
+	if h.sum >= 0 && h.mode&typeMask == regular && h.size > 0 && !e.Unread && total(data) != uint32(h.sum) {
+		c.note(finding.ContainerChecksum, e.Path, "name", e.Name())
+	}
 	c.yield(e)
 	return true
+}
+
+func total(b []byte) (sum uint32) {
+	for _, c := range b {
+		sum += uint32(c)
+	}
+	return sum
 }

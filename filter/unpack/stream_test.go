@@ -259,6 +259,9 @@ func TestCpio(t *testing.T) {
 		return s + strings.Repeat("\x00", roundUp(len(s), 4)-len(s))
 	}
 	end := newc("TRAILER!!!", "")
+	summed := func(sum string) []byte {
+		return []byte(strings.Replace(strings.Replace(newc("a.txt", "hello"), "070701", "070702", 1), "00000000a.txt", sum+"a.txt", 1) + end)
+	}
 	runOpen(t, "cpio", []openCase{
 		{"newc", []byte(newc("a.txt", "hello") + newc("b", "2") + end), []string{"a.txt=hello", "b=2"}, nil},
 		{"no end", []byte(newc("a.txt", "hello")), []string{"a.txt=hello"}, []string{"broken cpio header"}},
@@ -266,6 +269,9 @@ func TestCpio(t *testing.T) {
 		{"a hurt header hides nothing", []byte(newc("a", "1") + "junk" + newc("b", "2") + end), []string{"a=1", "b=2"}, []string{"broken cpio header"}},
 		{"cut", []byte(newc("a.txt", "hello"))[:118], []string{"a.txt=he?"}, []string{"broken data"}},
 		{"no cpio", []byte("hello"), nil, []string{"broken cpio header"}},
+		{"its sum is right", summed("00000214"), []string{"a.txt=hello"}, nil},
+		{"its sum is wrong", summed("00000215"), []string{"a.txt=hello"}, []string{"checksum"}},
+		{"NUL ends a name for some", []byte(newc("a.exe\x00.txt", "x") + end), []string{"a.exe\x00.txt=x"}, []string{"conflict name"}},
 	})
 }
 
