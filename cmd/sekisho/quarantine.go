@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sekisho/filter/config"
+	"sekisho/filter/display"
 	"sekisho/filter/escape"
 	"sekisho/filter/finding"
 	"sekisho/filter/quarantine"
@@ -156,12 +157,21 @@ func printItems(w io.Writer, items []quarantine.Item, asJSON bool) error {
 		return err
 	}
 	for _, it := range items {
-		if _, err := fmt.Fprintf(w, "%-19s  %-16s  %-9s  %-28s  %-30s  %s\n", it.ID, it.Received.Local().Format("2006-01-02 15:04"), it.State,
-			it.Rule, escape.Text(it.MailFrom), escape.Text(it.Subject)); err != nil {
+		if _, err := fmt.Fprintf(w, "%-19s  %-16s  %-9s  %-28s  %s  %s\n", it.ID, it.Received.Local().Format("2006-01-02 15:04"), it.State,
+			it.Rule, padded(escape.Text(it.MailFrom), 30), escape.Text(it.Subject)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// padded fills text up to a width in columns: an internationalised address is
+// wider than it has characters.
+func padded(text string, width int) string {
+	for _, r := range text {
+		width -= display.Columns(r)
+	}
+	return text + strings.Repeat(" ", max(width, 0))
 }
 
 func quarantineShowCommand() *cobra.Command {

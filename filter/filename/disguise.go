@@ -157,9 +157,9 @@ func doubled(c candidate) (finding.Finding, bool) {
 }
 
 // decoyIn returns the extension that the reader sees in one part of a name:
-// what stands before a run of blanks.
+// what stands before a blank, a bracket, a line or another mark.
 func decoyIn(part string) string {
-	words := strings.FieldsFunc(display.Visible(part), func(r rune) bool { return display.IsBlank(r) || r == '_' })
+	words := strings.FieldsFunc(display.Visible(part), func(r rune) bool { return r != ':' && !unicode.In(r, unicode.L, unicode.Nd, unicode.Mn) })
 	if len(words) == 0 {
 		return ""
 	}

@@ -1,12 +1,14 @@
 package inspect
 
 import (
+	"html"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
 	"sekisho/filter/display"
 	"sekisho/filter/finding"
+	"sekisho/filter/link"
 	"sekisho/filter/part"
 )
 
@@ -37,11 +39,15 @@ func authorship(at string, h part.Header) []finding.Finding {
 	return fs
 }
 
-// deceptive finds a display name that shows another's address.
+// joinSigns takes the blanks round a sign away: a reader does not see them.
+var joinSigns = strings.NewReplacer(" @ ", "@", " @", "@", "@ ", "@")
+
+// deceptive finds a display name that shows another's address: one of another
+// site, since a house has many hosts.
 func deceptive(kind finding.Kind, at string, a part.Address) (finding.Finding, bool) {
-	seen := norm.NFKC.String(display.Line(a.Name))
+	seen := joinSigns.Replace(html.UnescapeString(norm.NFKC.String(display.Line(a.Name))))
 	for _, shown := range addressesIn(seen) {
-		if d := domain(shown); !strings.EqualFold(d, a.Domain) {
+		if d := domain(shown); link.Site(d) != link.Site(a.Domain) {
 			return finding.New(kind, at, "shown", display.Shown(a.Name), "name", a.Name, "true", a.Addr, "form", form(seen, shown),
 				"domain", strings.ToLower(d), "true_domain", a.Domain), true
 		}

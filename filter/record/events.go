@@ -68,6 +68,7 @@ var Fields = []Info{
 	{"mail_from", "envelope sender, empty for the null sender"},
 	{"rcpt_to", "envelope recipients"},
 	{"header_from", "addresses of the From field"},
+	{"from_other", "addresses that only some mail programs read out of From"},
 	{"from_name", "display name of the first author, decoded"},
 	{"subject", "decoded subject"},
 	{"raw", "header fields that no charset explains, each with its bytes in hexadecimal; in attachments, the same of names"},

@@ -82,6 +82,13 @@ func (n *Line) report(r *report.Report) {
 		from = append(from, a.Addr)
 	}
 	n.Strs("header_from", from)
+	if len(r.Header.FromOther) > 0 {
+		var other []string
+		for _, a := range first(r.Header.FromOther, maxListed) {
+			other = append(other, a.Addr)
+		}
+		n.Strs("from_other", other)
+	}
 	if len(r.Header.From) > 0 {
 		n.optional("from_name", r.Header.From[0].Name)
 	}
