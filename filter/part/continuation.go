@@ -17,9 +17,19 @@ type segment struct {
 
 // segments picks the pieces of key out of params, in the order they stand.
 func segments(params []param, key string) []segment {
-	var out []segment
+	key += "*"
+	n := 0
 	for _, p := range params {
-		rest, ok := strings.CutPrefix(p.key, key+"*")
+		if strings.HasPrefix(p.key, key) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]segment, 0, n)
+	for _, p := range params {
+		rest, ok := strings.CutPrefix(p.key, key)
 		if !ok || len(p.vals) == 0 {
 			continue
 		}
@@ -80,8 +90,13 @@ func contiguous(segs []segment) int {
 // joinSegments decodes one assembly: percent coding undone and joined, then
 // decoded; each piece decoded on its own; every piece taken as coded.
 func joinSegments(segs []segment) (texts []string, label string) {
-	var whole, all []byte
+	total := 0
+	for _, s := range segs {
+		total += len(s.value)
+	}
+	whole, all := make([]byte, 0, total), make([]byte, 0, total)
 	var each strings.Builder
+	each.Grow(total)
 	alone := true
 	for i, s := range segs {
 		value := s.value
@@ -94,9 +109,11 @@ func joinSegments(segs []segment) (texts []string, label string) {
 		}
 		whole = append(whole, piece...)
 		all = append(all, percent(value)...)
-		text, ok := charset.Decode(piece, label)
-		each.WriteString(text)
-		alone = alone && ok
+		if alone {
+			text, ok := charset.Decode(piece, label)
+			each.WriteString(text)
+			alone = ok
+		}
 	}
 	texts = []string{inCharset(whole, label)}
 	if alone {

@@ -212,6 +212,7 @@ func asSent(segs []segment) []byte {
 
 // extended adds a value of RFC 2231 §4.
 func (n *names) extended(value, source string) {
+	value = n.ends(value)
 	label, rest := splitCharset(value)
 	raw := percent(rest)
 	n.add(inCharset(raw, label), source, label, raw)
@@ -224,11 +225,25 @@ func (n *names) extended(value, source string) {
 	n.overlong(raw, source)
 }
 
+// maxName bounds the length of a name. Postfix keeps 100 kB of a field; what is
+// shown and what a file system takes are its two ends.
+const maxName = 64 << 10
+
+// ends returns value, or its two ends where it is too long.
+func (n *names) ends(value string) string {
+	if len(value) <= maxName {
+		return value
+	}
+	n.over = true
+	return value[:maxName/2] + value[len(value)-maxName/2:]
+}
+
 // plain adds a value as it stands, encoded-words decoded.
 func (n *names) plain(value, source string) {
 	if value == "" {
 		return
 	}
+	value = n.ends(value)
 	joined, single, label := decodeWords(value)
 	n.add(joined, source, label, []byte(value))
 	if single != joined {
