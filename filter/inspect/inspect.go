@@ -255,6 +255,9 @@ func (w *walk) settle(i int, at string, first int) {
 		if f.Path == at && slices.Contains(unread, f.Kind) {
 			w.rep.Entities[i].Unread = true
 		}
+		if f.Path == at && f.Kind == finding.ContainerEncrypted {
+			w.rep.Entities[i].Encrypted = true
+		}
 	}
 }
 

@@ -92,3 +92,40 @@ func walkLocked(format string, b []byte, ring *key.Ring) (shut int, sums map[str
 	}
 	return shut, sums
 }
+
+// TestCorpusLockedOffice: every locked document is recognised; those in a zip
+// package are opened, with the password that Office tries by itself or one that
+// their projects' tests name.
+func TestCorpusLockedOffice(t *testing.T) {
+	dir := testfile.Corpus(t, "office")
+	seen, recognised, opened := 0, 0, 0
+	for _, rec := range testfile.Manifest[lockedRecord](t, dir) {
+		if !rec.Expected.Encrypted {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, rec.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		shut, sums := walkLocked("ole", b, nil)
+		if len(sums) > 0 {
+			shut++ // by the password that Office tries itself
+		}
+		if shut == 0 {
+			t.Errorf("%s: no lock seen", rec.File)
+			continue
+		}
+		recognised++
+		ring := key.NewRing()
+		for _, w := range []string{"password", "tika", "test", "openpassword", "solrcell"} {
+			ring.Add(key.Key{Text: w})
+		}
+		if left, sums := walkLocked("ole", b, ring); left == 0 && len(sums) > 0 {
+			opened++
+		} else {
+			t.Logf("%s stays shut", rec.File)
+		}
+	}
+	t.Logf("%d locked documents, %d recognised, %d opened", seen, recognised, opened)
+}

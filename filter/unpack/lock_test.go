@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func unlocked(t *testing.T, format string, b []byte, ring *key.Ring, limits budg
 	bud := budget.New(limits)
 	bud.Confine()
 	bodies = map[string]string{}
-	_, found = Unlock(&entity.Entity{Path: "2", Body: b}, []string{format}, ring, bud, func(e *entity.Entity) {
+	_, found = Unlock(&entity.Entity{Path: "2", Body: b, Names: []entity.Name{{Text: "specimen"}}}, []string{format}, ring, bud, func(e *entity.Entity) {
 		name := e.Name()
 		if name == "CMT" {
 			return // RAR's comments are members of their own
@@ -74,6 +75,8 @@ var lockedSpecimens = []struct {
 	{"zip/pkware-strong-aes256.zip", "zip", "12345678", []string{"bar.txt", "foo.txt"}, false},
 	{"rar/rar3-headers.rar", "rar", "password", []string{"file1.txt", "file2.txt"}, true},
 	{"rar/rar5-content.rar", "rar", "password", []string{"stest1.txt", "stest2.txt"}, false},
+	{"office/word-2007-standard.docx", "ole", "tika", []string{"specimen"}, true},
+	{"office/word-agile.docx", "ole", "password", []string{"specimen"}, true},
 	{"7z/7zip-aes.7z", "7z", "kanmon1024", []string{"report.txt", "見積書.txt"}, false},
 	{"7z/7zip-hidden.7z", "7z", "kanmon1024", []string{"report.txt", "見積書.txt"}, true},
 	{"7z/7zip-stored.7z", "7z", "kanmon1024", []string{"report.txt", "見積書.txt"}, false},
@@ -135,6 +138,61 @@ func has(found []finding.Finding, kind finding.Kind) bool {
 
 func untried(found []finding.Finding) bool {
 	return slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Evidence["untried"] != "" })
+}
+
+// TestOfficeDefault: what Office opens without asking is opened here, too.
+func TestOfficeDefault(t *testing.T) {
+	b := madeBy(t, "office/excel-agile-default.xlsx")
+	_, sources, bodies, found := unlocked(t, "ole", b, nil, budget.Default)
+	if !slices.Equal(sources, []string{key.Default}) || !strings.HasPrefix(bodies["specimen"], "PK\x03\x04") {
+		t.Errorf("opened by %q, findings %v", sources, found)
+	}
+}
+
+// TestOldOffice: binary documents tell of their lock in their first bytes.
+func TestOldOffice(t *testing.T) {
+	doc := func(flags uint16) []byte {
+		b := make([]byte, 32)
+		binary.LittleEndian.PutUint16(b, 0xa5ec)
+		binary.LittleEndian.PutUint16(b[10:], flags)
+		return b
+	}
+	bof := []byte{9, 8, 8, 0, 0, 6, 5, 0, 0, 0, 0, 0}
+	for _, tt := range []struct {
+		name, want string
+		got        string
+	}{
+		{"a plain document", "", docCrypt(doc(0x1200))},
+		{"RC4", "office-rc4", docCrypt(doc(0x1300))},
+		{"XOR", "office-xor", docCrypt(doc(0x9300))},
+		{"no document", "", docCrypt([]byte("WordDocument"))},
+		{"a plain workbook", "", xlsCrypt(append(bytes.Clone(bof), 0xe1, 0, 2, 0, 0xb0, 4))},
+		{"a workbook under RC4", "office-rc4", xlsCrypt(append(bytes.Clone(bof), 0x2f, 0, 54, 0, 1, 0))},
+		{"behind write protection", "office-rc4", xlsCrypt(append(bytes.Clone(bof), 0x86, 0, 0, 0, 0x2f, 0, 54, 0, 1, 0))},
+		{"a workbook under XOR", "office-xor", xlsCrypt(append(bytes.Clone(bof), 0x2f, 0, 6, 0, 0, 0))},
+		{"plain slides", "", pptCrypt([]byte{0, 0, 0xf6, 0x0f, 20, 0, 0, 0, 20, 0, 0, 0, 0x5f, 0xc0, 0x91, 0xe3})},
+		{"locked slides", "office-rc4", pptCrypt([]byte{0, 0, 0xf6, 0x0f, 20, 0, 0, 0, 20, 0, 0, 0, 0xdf, 0xc4, 0xd1, 0xf3})},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+// TestAgileBounds: a header that asks for more than the budget lends is named,
+// not followed.
+func TestAgileBounds(t *testing.T) {
+	b := madeBy(t, "office/word-agile.docx")
+	greedy := bytes.Replace(b, []byte(`spinCount="100000"`), []byte(`spinCount="999999"`), 1)
+	if bytes.Equal(b, greedy) {
+		t.Fatal("the specimen has no such count")
+	}
+	limits := budget.Default
+	limits.Tries = 64 << 20
+	_, sources, _, found := unlocked(t, "ole", greedy, key.NewRing(key.Key{Text: "password"}), limits)
+	if len(sources) > 0 || !has(found, finding.ContainerEncrypted) || !untried(found) {
+		t.Errorf("opened by %q, findings %v", sources, found)
+	}
 }
 
 // TestDamagedBehindPassword: with the right key, damage is damage and no

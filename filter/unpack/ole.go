@@ -13,6 +13,7 @@ import (
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
+	"sekisho/filter/key"
 )
 
 // Names of streams that hold what was put into a document.
@@ -32,10 +33,10 @@ type oleReader struct {
 	installer bool
 }
 
-// openOLE draws embedded files out of a compound file: packages and objects of
-// documents, and of an installer every stream that is no table. What the
-// document itself consists of is left.
-func openOLE(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
+// unlockOLE draws embedded files out of a compound file: packages and objects
+// of documents, and of an installer every stream that is no table. What the
+// document itself consists of is left, but for one that is locked as a whole.
+func unlockOLE(e *entity.Entity, keys *key.Ring, bud *budget.Budget, yield func(*entity.Entity)) []finding.Finding {
 	m := &msgReader{members: newMembers(e, bud, yield), begun: map[streamStart]bool{}}
 	file, ok := readCompound(e.Body)
 	if !ok {
@@ -44,6 +45,12 @@ func openOLE(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) [
 	}
 	m.file = file
 	r := &oleReader{msgReader: m, installer: slices.ContainsFunc(file.entries, func(c compoundEntry) bool { return msiTable(c.name) })}
+	if r.officePackage(e, keys) {
+		return m.found
+	}
+	if method := r.officeOld(); method != "" {
+		r.encrypted(e.Path, locked{}, "name", e.Name(), "method", method)
+	}
 	for at, c := range file.entries {
 		if c.name == msgProperties {
 			return m.found // an Outlook item, which is read as such
