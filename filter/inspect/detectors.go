@@ -52,8 +52,11 @@ func (w *walk) links(e *entity.Entity, types []string) {
 	}
 	w.guard("link", e.Path, func() {
 		read := link.Text
-		if html {
+		switch {
+		case html:
 			read = link.HTML
+		case e.MediaType != "":
+			read = link.Body
 		}
 		found, fs := read(e.Path, w.hear(e, html))
 		w.state(fs...)

@@ -280,6 +280,38 @@ func TestTextFindings(t *testing.T) {
 	}
 }
 
+func TestBody(t *testing.T) {
+	tests := []struct {
+		name, in string
+		want     []string
+	}{
+		{"a host with a path", "firestorage.jp/download/abc から", []string{"http://firestorage.jp/download/abc"}},
+		{"Japanese round it", "資料はfiles.example.com/a.exeです", []string{"http://files.example.com/a.exe"}},
+		{"with its scheme, once", "https://a.example.com/x/y", []string{"https://a.example.com/x/y"}},
+		{"with www., once", "www.example.com/x/y", []string{"http://www.example.com/x/y"}},
+		{"at the end of a sentence", "(example.co.jp/form.zip).", []string{"http://example.co.jp/form.zip"}},
+		{"a date", "2026/11/22 と 11.22/23", nil},
+		{"alternatives", "and/or, Node.js/Express, ASP.NET/MVC, README.md/LICENSE", nil},
+		{"a path", "src/main.rs/x.go と ./lib.so/x と /etc/a.com/x", nil},
+		{"a mailbox", "taro@example.com/foo", nil},
+		{"a host alone", "example.com にて", nil},
+		{"a type", "application/vnd.ms-excel, text/plain", nil},
+		{"a version", "curl/8.5.0 nginx/1.2", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			links, _ := Body("1", tt.in)
+			var got []string
+			for _, l := range links {
+				got = append(got, l.URL)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("Body(%q) = %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestTextShares(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string
@@ -370,5 +402,10 @@ func FuzzHTML(f *testing.F) {
 			seen[l] = true
 		}
 		Text("1", s)
+		bodies, _ := Body("1", s)
+		texts, _ := Text("1", s)
+		if len(bodies) < len(texts) {
+			t.Fatalf("Body finds %d links, Text %d", len(bodies), len(texts))
+		}
 	})
 }
