@@ -123,7 +123,8 @@ func (c *compound) smallChain(start uint32, size int64) []byte {
 }
 
 func (c *compound) readDirectory() {
-	dir := c.chain(u32(c.b[48:]), int64(len(c.b)))
+	// More than the file holds, so that a chain that loops is seen to.
+	dir := c.chain(u32(c.b[48:]), int64(len(c.b))+4<<c.shift)
 	for ; len(dir) >= compoundEntrySz; dir = dir[compoundEntrySz:] {
 		e := compoundEntry{kind: dir[66], left: u32(dir[68:]), right: u32(dir[72:]), child: u32(dir[76:]), start: u32(dir[116:])}
 		e.size = int64(u32(dir[120:])) // the upper half is garbage in old files

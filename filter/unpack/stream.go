@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/mholt/archives"
 
 	"sekisho/filter/budget"
@@ -37,9 +37,7 @@ func openGzip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) 
 	if !ok {
 		return g.found
 	}
-	in := bytes.NewReader(e.Body)
-	g.in = in
-	body, err := bud.Read(m.Path, &guarded{open: func() (io.Reader, error) { return g, nil }}, int64(len(e.Body)))
+	body, err := bud.Draw(m.Path, g, int64(len(e.Body)), gzipSize(e.Body))
 	m.Body, m.Size = body, int64(len(body))
 	m.Unread = g.judge(m, err)
 	yield(m)
@@ -55,26 +53,29 @@ func openGzip(e *entity.Entity, bud *budget.Budget, yield func(*entity.Entity)) 
 // where each began.
 type gzipFile struct {
 	*members
-	in      *bytes.Reader
-	z       *gzip.Reader
+	inflate inflater
 	inside  bool
+	crc     uint32 // of the open stream
 	streams []gzipStream
-	out     int // bytes given
 	end     int // where the last whole stream ended
 }
 
-func (g *gzipFile) Read(p []byte) (int, error) {
+var errChecksum = errors.New("checksum is wrong")
+
+// Fill is budget.Filler's.
+func (g *gzipFile) Fill(out []byte, room int) (int, error) {
 	for {
 		if !g.inside {
-			if err := g.begin(); err != nil {
+			if err := g.begin(len(out)); err != nil {
 				return 0, err
 			}
 		}
-		n, err := g.z.Read(p)
-		g.out += n
-		g.streams[len(g.streams)-1].end = g.out
-		if err == io.EOF {
-			g.inside, g.end, err = false, int(g.in.Size())-g.in.Len(), nil
+		s := &g.streams[len(g.streams)-1]
+		// A stream looks back at its own bytes only.
+		n, err := g.inflate.Fill(out[s.start:], room)
+		g.crc = crcUpdate(g.crc, out[len(out):len(out)+n])
+		if s.end = len(out) + n; err == io.EOF {
+			g.inside, err = false, g.finish(s)
 		}
 		if n > 0 || err != nil {
 			return n, err
@@ -82,24 +83,37 @@ func (g *gzipFile) Read(p []byte) (int, error) {
 	}
 }
 
-// begin opens the next stream. What follows the first and is none is no
-// error: it is trailing data.
-func (g *gzipFile) begin() (err error) {
+// begin opens the next stream, whose bytes begin at in the output. What follows
+// the first and is none is no error: it is trailing data.
+func (g *gzipFile) begin(at int) error {
 	rest := g.of.Body[g.end:]
-	if len(g.streams) > 0 && !bytes.HasPrefix(rest, []byte("\x1f\x8b\x08")) {
+	if len(g.streams) > 0 && !bytes.HasPrefix(rest, []byte(gzipMagic)) {
 		return io.EOF
 	}
-	if g.z == nil {
-		g.z, err = gzip.NewReader(g.in)
-	} else {
-		err = g.z.Reset(g.in)
+	head, ok := gzipHead(rest)
+	if !ok {
+		return errGzip
 	}
-	if err != nil {
-		return noEOF(err)
-	}
-	g.z.Multistream(false)
+	g.inflate.reset(rest[head:])
+	g.end += head
 	name, _ := gzipName(rest)
-	g.inside, g.streams = true, append(g.streams, gzipStream{name, span{g.out, g.out}})
+	g.inside, g.crc = true, 0
+	g.streams = append(g.streams, gzipStream{name, span{at, at}})
+	return nil
+}
+
+// finish checks the trailer of the open stream (RFC 1952 §2.3.1).
+func (g *gzipFile) finish(s *gzipStream) error {
+	const trailer = 8
+	g.end += g.inflate.used()
+	rest := g.of.Body[g.end:]
+	if len(rest) < trailer {
+		return io.ErrUnexpectedEOF
+	}
+	if u32(rest) != g.crc || u32(rest[4:]) != uint32(s.end-s.start) {
+		return errChecksum
+	}
+	g.end += trailer
 	return nil
 }
 
@@ -111,12 +125,54 @@ func noEOF(err error) error {
 	return err
 }
 
+const gzipMagic = "\x1f\x8b\x08"
+
+// gzipSize is the size that the last stream declares for itself.
+func gzipSize(b []byte) int64 {
+	if len(b) < 4 {
+		return 0
+	}
+	return int64(u32(b[len(b)-4:]))
+}
+
+var errGzip = errors.New("not gzip")
+
+// gzipHead returns the length of the header (RFC 1952 §2.3), whose own checksum
+// nobody checks.
+func gzipHead(b []byte) (n int, ok bool) {
+	const fixed, sum, extra, named, comment = 10, 1 << 1, 1 << 2, 1 << 3, 1 << 4
+	if len(b) < fixed || string(b[:3]) != gzipMagic {
+		return 0, false
+	}
+	n = fixed
+	if b[3]&extra != 0 {
+		if len(b) < n+2 {
+			return 0, false
+		}
+		n += 2 + int(u16(b[n:]))
+	}
+	for _, flag := range []byte{named, comment} {
+		if b[3]&flag == 0 {
+			continue
+		}
+		end := bytes.IndexByte(b[min(n, len(b)):], 0)
+		if end < 0 {
+			return 0, false
+		}
+		n += end + 1
+	}
+	if b[3]&sum != 0 {
+		n += 2
+	}
+	return n, n <= len(b)
+}
+
 // judge states what went wrong and returns whether content is missing.
 func (g *gzipFile) judge(m *entity.Entity, err error) (unread bool) {
 	switch {
 	case err == nil:
 		return false
-	case errors.Is(err, gzip.ErrChecksum):
+	case errors.Is(err, errChecksum):
 		g.note(finding.ContainerChecksum, m.Path, "name", m.Name())
 	case !errors.Is(err, budget.ErrExceeded):
 		g.note(finding.ContainerBroken, m.Path, "record", "data", "name", m.Name())
@@ -195,7 +251,7 @@ func openStream(m *members, names []entity.Name, open func() (io.Reader, error))
 	e.Body, e.Size, e.Unread = body, int64(len(body)), err != nil
 	switch {
 	case err == nil, errors.Is(err, budget.ErrExceeded):
-	case errors.Is(err, errMethod):
+	case errors.Is(err, errMethod), errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		m.note(finding.ContainerMethod, e.Path, "name", e.Name())
 	default:
 		m.note(finding.ContainerBroken, e.Path, "record", "data", "name", e.Name())

@@ -3,6 +3,7 @@ package unpack
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"io"
 	"slices"
 	"strings"
@@ -35,9 +36,19 @@ func gzipNamed(t testing.TB, raw, s string) []byte {
 
 func TestGzip(t *testing.T) {
 	one, two := gzipped(t, "a.txt", "one"), gzipped(t, "", "two")
-	bad := slices.Clone(one)
+	bad, long := slices.Clone(one), slices.Clone(one)
 	bad[len(bad)-8]++
+	long[len(long)-4]++
+	whole := strings.Repeat(letter, 20)
+	borrowed := gzipped(t, "", whole)
+	borrowed = slices.Concat(borrowed[:10], deflatedAfter(whole, whole), borrowed[len(borrowed)-8:])
+	head := "\x1f\x8b\x08\x16\x00\x00\x00\x00\x00\x03\x02\x00ab" + "note\x00" + "\x12\x34"
+	rich := slices.Concat([]byte(head), deflated("three"), binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, sum([]byte("three"))), 5))
 	runOpen(t, "gzip", []openCase{
+		{"an extra field, a comment, a sum of the header", rich, []string{"file.gzip=three"}, nil},
+		{"a header that ends early", rich[:15], []string{"file.gzip=?"}, []string{"broken data"}},
+		{"a wrong size", long, []string{"a.txt=one?"}, []string{"checksum"}},
+		{"a stream that looks back at the one before", slices.Concat(gzipped(t, "", whole), borrowed), []string{"file.gzip=1300?", "[stream-2]="}, []string{"broken data"}},
 		{"with a name", one, []string{"a.txt=one"}, nil},
 		{"with none", two, []string{"file.gzip=two"}, nil},
 		{"CP932 name", gzipNamed(t, cp932, "x"), []string{"議事録.txt=x"}, nil},

@@ -153,9 +153,12 @@ func plausible(r *zipRecord) bool {
 // readMember yields what the headers of m name. Without room in the budget it
 // only marks the place.
 func (z *zipReader) readMember(m *zipMember) {
-	e, ok := z.next(z.names(m)...)
-	z.full = z.full || !ok
 	if z.full {
+		z.settlePart(z.of.Path, max(m.at, 0), max(m.at, 0))
+		return
+	}
+	e, ok := z.next(z.names(m)...)
+	if z.full = !ok; z.full {
 		z.settlePart(e.Path, max(m.at, 0), max(m.at, 0))
 		return
 	}
