@@ -244,7 +244,10 @@ var mutations = []func(*mutant){
 	func(m *mutant) {
 		m.swap("AAAAAAAA", m.pick("AAAA\nAAAA", "AAAA AAAA", "A.A.A.A.AAAA", "AAAA\x00AAAA", "AAAA-AAAA", "AAAA\xffAAAA"))
 	},
-	func(m *mutant) { m.text = strings.TrimRight(m.text, "=\n-"+mutantBoundary) },
+	func(m *mutant) { // the close is gone, and the padding before it
+		m.text = strings.TrimSuffix(strings.TrimRight(m.text, "\n"), "--"+mutantBoundary+"--")
+		m.text = strings.TrimRight(m.text, "\n=")
+	},
 	func(m *mutant) { m.text = strings.ReplaceAll(m.text, "=00", m.pick("=00=\n", "=00= \n", "=\n=00")) },
 	func(m *mutant) {
 		m.swap("begin 644", m.pick("begin  644", "begin 0644", "begin\t644", "Begin 644", "begin 600", "begin-base64 644"))
