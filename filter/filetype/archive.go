@@ -18,7 +18,7 @@ var archives = []Type{
 	{Name: "lzop", Holds: true, Match: starts("\x89LZO\x00\r\n\x1a\n")},
 	{Name: "szdd", Holds: true, Match: starts("SZDD\x88\xf0\x27\x33")},
 	{Name: "compress", Holds: true, Match: isCompress},
-	{Name: "cab", Holds: true, Match: isCAB},
+	looking("cab", holds, isCAB),
 	{Name: "arj", Holds: true, Match: isARJ},
 	{Name: "ace", Holds: true, Match: there(7, "**ACE**")},
 	{Name: "arc", Holds: true, Match: isARC},
@@ -54,11 +54,21 @@ func is7z(l *look) bool {
 	return at(l.b, 0, mark) || !l.boxed() && embedded(l.b, mark, 2) >= 0
 }
 
-// isCAB matches a cabinet, also one that a self-extractor carries, and the
-// kind of InstallShield.
-func isCAB(b []byte) bool {
+// isCAB matches a cabinet, also one that a self-extractor carries or that
+// stands behind something else, and the kind of InstallShield.
+func isCAB(l *look) bool {
 	const mark = "MSCF\x00\x00\x00\x00"
-	return at(b, 0, mark) || at(b, 0, "ISc(") || isPE(b) && embedded(b, mark, 3) >= 0
+	switch {
+	case at(l.b, 0, mark) || at(l.b, 0, "ISc("):
+		return true
+	case isPE(l.b):
+		return embedded(l.b, mark, 3) >= 0
+	case l.boxed():
+		return false
+	}
+	i := embedded(l.b, mark, 3)
+	// A program that knows cabinets holds the mark, but no version behind it.
+	return i >= 0 && at(l.b, i+24, "\x03\x01")
 }
 
 // isTar matches a tar header by its checksum (POSIX.1-1988 ustar and before).

@@ -128,11 +128,11 @@ func (a *lzh) search(from int, after string) *lzhHeader {
 	rest := a.b[from:]
 	switch {
 	case after == "end mark":
-		a.note(finding.ContainerTrailing, a.of.Path, "bytes", strconv.Itoa(len(rest)))
+		a.trail(rest, from)
 	case after == "junk" && (len(rest) < lzhHead2 || lzhMethodAt(rest[2:])):
 		a.note(finding.ContainerBroken, a.of.Path, "what", "header cut")
 	case after == "junk":
-		a.note(finding.ContainerTrailing, a.of.Path, "bytes", strconv.Itoa(len(rest)))
+		a.trail(rest, from)
 	}
 	return nil
 }

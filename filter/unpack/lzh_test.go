@@ -127,7 +127,7 @@ func TestLZHFindings(t *testing.T) {
 
 		{"self-extractor", append(specimen.PE(), packed...), []string{"議事録.txt"}, []finding.Kind{finding.ContainerPrefix}},
 		{"picture before it", append([]byte("\x89PNG\r\n\x1a\n-lh- is no method"), archive(inner)...), []string{"form.exe"}, []finding.Kind{finding.ContainerPrefix}},
-		{"text after it", append(archive(memo), "more to read"...), []string{"memo.txt"}, []finding.Kind{finding.ContainerTrailing}},
+		{"text after it", append(archive(memo), "more to read"...), []string{"memo.txt", ""}, []finding.Kind{finding.ContainerTrailing}},
 		{"another archive after it", append(archive(memo), archive(inner)...), []string{"memo.txt", "form.exe"}, []finding.Kind{finding.ContainerHidden}},
 		{"junk between members", archive(memo, []byte("junk junk junk"), inner), []string{"memo.txt", "form.exe"}, []finding.Kind{finding.ContainerHidden}},
 		{"a member said to hold the next", archive(many), []string{"big.bin", "form.exe"}, []finding.Kind{finding.ContainerBroken, finding.ContainerHidden}},
