@@ -199,7 +199,6 @@ func quoted(n int, kernel []byte, swollen int) []byte {
 		heads[i] = header(i, packed, size)
 		packed, size = packed+5+len(heads[i]), size+len(heads[i])
 	}
-	packed, size = len(kernel), swollen
 	for i := range n {
 		if i > 0 {
 			files = append(files, 0, byte(len(heads[i])), 0, ^byte(len(heads[i])), 0xff)
