@@ -60,6 +60,8 @@ func ambiguities() []ambiguous {
 	return []ambiguous{
 		{"field-twice", "two types", true, twoParts("Content-Type: text/plain\n"+mixed+"b", "--b")},
 		{"field-twice", "two dispositions", true, alone(plainFile + "\nContent-Disposition: inline\nContent-Disposition: attachment; filename=b.exe")},
+		{"field-twice", "two versions of MIME", true, "MIME-Version: 1.0\nMIME-Version: 2.0\n" + honest},
+		{"field-twice", "the same version with a comment", false, "MIME-Version: 1.0\nMIME-Version: 1.0 (by hand)\n" + honest},
 		{"field-twice", "the same type twice", false, twoParts(mixed+"b\n"+mixed+"b", "--b")},
 		{"boundary-twice", "both in use", true, ambiguousFrom + mixed + "x; boundary=b\n\n--x\n" + ambiguousText + "--b\n" + file + "--b--\n"},
 		{"boundary-twice", "one alone in use", false, twoParts(mixed+"x; boundary=b", "--b")},

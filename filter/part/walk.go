@@ -438,7 +438,7 @@ func (w *walker) oddities(h *header, path string) {
 	if c := control(w.raw[h.start:w.cursor]); c != "" {
 		w.note(finding.MimeControl, path, c)
 	}
-	for _, name := range [...]string{"content-type", "content-disposition", "content-transfer-encoding"} {
+	for _, name := range [...]string{"content-type", "content-disposition", "content-transfer-encoding", "mime-version"} {
 		if values := h.all(name); conflicting(values) {
 			w.note(finding.MimeConflict, path, name)
 		}
@@ -462,7 +462,7 @@ func control(b []byte) string {
 // conflicting says that values of one field differ in more than blanks and case.
 func conflicting(values [][]byte) bool {
 	for i := 1; i < len(values); i++ {
-		if !strings.EqualFold(plainValue(values[i]), plainValue(values[0])) {
+		if one, first := plainValue(values[i]), plainValue(values[0]); !strings.EqualFold(one, first) && !strings.EqualFold(stripComments(one), stripComments(first)) {
 			return true
 		}
 	}
