@@ -45,8 +45,7 @@ type worker struct {
 // environment is all that a worker inherits. One thread computes, since there
 // are as many workers as processors. The runtime would name its mappings by
 // prctl, which the lock forbids.
-// Garbage waits until the heap has grown to five times what is in use, which
-// is little: most of a worker's time would go into collecting it otherwise.
+// How much garbage may gather (GOGC) stands with the worker, which changes it.
 var environment = []string{"GOMAXPROCS=1", "GOGC=400", "GOMEMLIMIT=384MiB", "GODEBUG=decoratemappings=0", "GOTRACEBACK=single", "LANG=C", "TZ=UTC"}
 
 // startTime is how long a worker may take to lock itself and say so. It takes

@@ -119,18 +119,33 @@ func serve(gate io.ReadWriter, h Handler, memory []byte) error {
 		if job.Size < 0 || job.Size > int64(len(memory)) {
 			return fmt.Errorf("a job of %d bytes in a memory of %d", job.Size, len(memory))
 		}
-		if job.Size > watched {
-			quiet.Wake()
-		}
-		answer, err := report.Pack(h(job, memory[:job.Size:job.Size]), frame.MaxAnswer)
+		packed, err := reply(h, job, memory[:job.Size:job.Size])
 		if err != nil {
 			return err
 		}
-		if err := say(gate, id, answer); err != nil {
+		if err := say(gate, id, packed); err != nil {
 			return err
 		}
 		tidy()
 	}
+}
+
+// Garbage waits until the heap has grown to five times what is in use, which is
+// little for most mail: most of a worker's time would go into collecting it
+// otherwise (environment of filter/sandbox). A large message has more in use.
+const (
+	usualGarbage = 400
+	largeGarbage = 120
+)
+
+// reply is the packed Report of one input.
+func reply(h Handler, job frame.Job, raw []byte) ([]byte, error) {
+	if job.Size > watched {
+		quiet.Wake()
+		debug.SetGCPercent(largeGarbage)
+		defer debug.SetGCPercent(usualGarbage)
+	}
+	return report.Pack(h(job, raw), frame.MaxAnswer)
 }
 
 // Inspect is the Handler of a true worker.
