@@ -13,6 +13,7 @@ import (
 	"sekisho/filter/link"
 	"sekisho/filter/part"
 	"sekisho/filter/report"
+	"sekisho/filter/unpack"
 )
 
 // detectors are asked about every entity, in this order.
@@ -23,6 +24,7 @@ var detectors = []struct {
 	{"filename", func(e *entity.Entity, _ []string) []finding.Finding { return filename.Inspect(e.Path, e.Names) }},
 	{"mismatch", mismatch},
 	{"polyglot", polyglot},
+	{"lock", lock},
 }
 
 // mismatch compares what the names claim with what the bytes are.
@@ -33,6 +35,19 @@ func mismatch(e *entity.Entity, types []string) []finding.Finding {
 	}
 	return []finding.Finding{finding.New(finding.TypeMismatch, e.Path, "name", e.Name(), "shown", display.Shown(e.Name()),
 		"ext", ext, "types", strings.Join(types, " "))}
+}
+
+// lock states that a document asks its reader for a password. Containers say so
+// themselves.
+func lock(e *entity.Entity, types []string) []finding.Finding {
+	if !slices.Contains(types, "pdf") {
+		return nil
+	}
+	method := unpack.PDFLock(e.Body)
+	if method == "" {
+		return nil
+	}
+	return []finding.Finding{finding.New(finding.ContainerEncrypted, e.Path, "name", e.Name(), "method", method)}
 }
 
 func polyglot(e *entity.Entity, types []string) []finding.Finding {
