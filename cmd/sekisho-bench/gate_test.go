@@ -22,10 +22,10 @@ func TestMain(m *testing.M) {
 
 // mostOverAccept is how many times the processor time of the accepting milter
 // an office's mail may cost. It is a ratio of two programs in one run: other
-// work on the machine costs both, though the one with more processes more. The
-// aim is 5; docs/performance.md says how far it is reached. The other packages of
-// the suite run beside this test, hence the room above what is measured.
-const mostOverAccept = 9
+// work on the machine costs both, though the one with more processes more. On
+// two processors with eight times as much other work 3.2 to 4.5 are measured,
+// and the best of five tries counts.
+const mostOverAccept = 5
 
 // TestOfficeCost is the gate against a daemon that becomes slow. It takes the
 // best of some tries, as the disturbance is never negative.
