@@ -52,6 +52,8 @@ func boundaryReadings() []readingCase {
 		{"behind the close of the outer multipart", inner + "--o--\n--i\n" + readingFile + "--i--\n", false},
 		{"behind the next delimiter of the outer", inner + "--o\n\nfoo\n--i\n" + readingFile + "--i--\n", false},
 		{"behind its own close, in a part of the outer", inner + "--i--\n--o\nContent-Type: text/plain\n\nfoo\n--i\n" + readingFile + "--i--\n--o--\n", false},
+		{"an outer delimiter within the file", inner + "--i\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\n" + coded[:8] + "\n--o\n" + coded[8:] + "\n--i--\n--o--\n", false},
+		{"the outer close within the file", inner + "--i\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\n" + coded[:8] + "\n--o--\n\n" + coded[8:] + "\n--i--\n", false},
 		{"indented", replaced("Hello\n--b", "Hello\n --b"), false},
 		{"all indented", strings.ReplaceAll(twoParts(ct+"b", "--b"), "\n--b", "\n\t--b"), false},
 		{"behind a byte order mark", replaced("Hello\n--b", "Hello\n\xef\xbb\xbf--b"), false},

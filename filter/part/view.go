@@ -41,6 +41,9 @@ type pass struct {
 	loose bool
 	// revive takes delimiters of multiparts that have ended for delimiters.
 	revive bool
+	// inner takes none of the delimiters of outer multiparts while an inner one
+	// is open.
+	inner bool
 }
 
 // mostChoices bounds how many boundaries of one part are tried alone; all of
@@ -53,7 +56,7 @@ const mostPasses = 24
 
 // read reads a view in every way that it asks for and returns its header.
 func (s *sink) read(v view) header {
-	s.choices, s.prefix, s.revived = 0, false, false
+	s.choices, s.prefix, s.revived, s.crossed = 0, false, false, false
 	h := s.pass(v, pass{})
 	for i := 1; i < min(s.choices, mostChoices); i++ {
 		s.pass(v, pass{choice: i, label: "boundary-" + strconv.Itoa(i+1)})
@@ -67,31 +70,39 @@ func (s *sink) read(v view) header {
 	if s.revived {
 		s.pass(v, pass{revive: true, union: true, label: "boundary-revived"})
 	}
+	if s.crossed {
+		s.pass(v, pass{inner: true, union: true, label: "boundary-inner"})
+	}
 	return h
 }
 
 // further reads the views in which a program would see other lines than those
 // that the message has.
 func (s *sink) further(raw []byte) {
-	views := []view{{raw: raw}}
+	s.inLine(view{raw: raw})
 	if carriage(raw) {
-		views = append(views, view{label: "bare-cr", raw: lineFeeds(raw)})
+		s.whole(view{label: "bare-cr", raw: lineFeeds(raw)})
 	}
 	if swapped(raw) {
-		views = append(views, view{label: "lf-cr", raw: unswapped(raw)})
+		s.whole(view{label: "lf-cr", raw: unswapped(raw)})
 	}
 	if overlong(raw) && s.bud.Spend(s.base, int64(len(raw))) == nil {
 		s.documents++
 		long, breaks := refold(raw)
-		views = append(views, view{label: "refolded", raw: long, document: s.documents, breaks: breaks})
+		s.whole(view{label: "refolded", raw: long, document: s.documents, breaks: breaks})
 	}
-	for i, v := range views {
-		if i > 0 {
-			s.read(v)
-		}
-		if inlined, found := s.inlined(v.raw); found {
-			s.read(view{label: join(v.label, "delimiter-in-line"), raw: inlined, document: v.document, breaks: v.breaks})
-		}
+}
+
+// whole reads a view and then with the delimiters within its lines. One view's
+// bytes are gone before the next is made: each is as long as the message.
+func (s *sink) whole(v view) {
+	s.read(v)
+	s.inLine(v)
+}
+
+func (s *sink) inLine(v view) {
+	if inlined, found := s.inlined(v.raw); found {
+		s.read(view{label: join(v.label, "delimiter-in-line"), raw: inlined, document: v.document, breaks: v.breaks})
 	}
 }
 

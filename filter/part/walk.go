@@ -37,10 +37,11 @@ type sink struct {
 	passes    int
 	buf       []byte
 	stopped   bool
-	// choices, prefix and revived ask for further passes.
+	// choices, prefix, revived and crossed ask for further passes.
 	choices int
 	prefix  bool
 	revived bool
+	crossed bool
 	// known are the boundaries met so far, in their order; prefixes those that
 	// only begin a delimiter line.
 	known    []string
@@ -116,11 +117,29 @@ func (w *walker) scan() {
 			w.cursor = next
 			continue
 		}
+		w.crossed = w.crossed || w.crosses(d, next)
 		w.finish(at, d.level)
 		w.account(at, next)
 		w.delimit(d, next)
 	}
 	w.finish(len(w.raw), -1)
+}
+
+// crosses says that a delimiter of an outer multipart stands within base64 of an
+// inner one that has not been closed.
+func (w *walker) crosses(d delimiter, next int) bool {
+	const enough = 16
+	if d.level == len(w.stack.levels)-1 || w.leaf == nil {
+		return false
+	}
+	if list, _ := transfer(&w.leaf.h); list[0] != base64 {
+		return false
+	}
+	for next < len(w.raw) && (w.raw[next] == '\n' || w.raw[next] == '\r') {
+		next++
+	}
+	line, _ := lineAt(w.raw, next, len(w.raw))
+	return len(line) >= enough && pure64(line) && bytes.IndexByte(line, ' ') < 0
 }
 
 // account tells a test which bytes of the message the plain reading has looked at.
@@ -148,6 +167,9 @@ func (w *walker) delimiter(line []byte, at int) (delimiter, bool) {
 	d, ok := w.stack.match(line, true)
 	if !ok {
 		return w.ended(line)
+	}
+	if top := len(w.stack.levels) - 1; w.pass.inner && d.level < top && !w.stack.levels[top].closed {
+		return d, false
 	}
 	if !d.exact && !w.pass.loose {
 		w.prefix = true
