@@ -57,6 +57,7 @@ func deceptive(t target) string {
 	}{
 		{"user part", func(t target) bool { return t.user != "" }},
 		{"escaped host", func(t target) bool { return strings.Contains(t.written, "%") }},
+		{"direction", func(t target) bool { return strings.ContainsFunc(t.raw, steers) }},
 		{"invisible character", func(t target) bool { return visible(t.written) != t.written }},
 		{"number", oddNumber},
 		{"compatibility form", compatible},

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 
+	"sekisho/filter/display"
 	"sekisho/filter/finding"
 )
 
 // visible returns what a reader sees of s: invisible characters dropped, runs
 // of blanks and line ends one blank.
 func visible(s string) string {
-	if strings.ContainsAny(s, "\u202e\u202d") {
-		s = unturned(s)
+	if strings.ContainsFunc(s, steers) {
+		s = display.Line(strings.Join(strings.Fields(s), " "))
 	}
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsSpace(r) && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == '\u034f') {
@@ -26,16 +27,8 @@ func visible(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// unturned puts the text after a right-to-left override in the order in which
-// it is shown.
-func unturned(s string) string {
-	before, after, ok := strings.Cut(s, "\u202e")
-	if !ok {
-		return s
-	}
-	inside, rest, _ := strings.Cut(after, "\u202c")
-	return before + reversed(inside) + rest
-}
+// steers says that r changes the order in which other characters are shown.
+func steers(r rune) bool { return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }
 
 // claimed returns the host that a text shows to its reader: of its first URL
 // or "www." word, or of the whole text where that is a host and nothing else.
