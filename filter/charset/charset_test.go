@@ -223,3 +223,33 @@ func TestGuessOfLongTexts(t *testing.T) {
 		t.Errorf("Guess of UTF-8 cut within a character = %q, ending %q", got, text[len(text)-8:])
 	}
 }
+
+// Every cell of JIS X 0208 reads as in EUC-JP, and a run that is not all pairs
+// as it did without the table.
+func TestEveryCellOfJIS(t *testing.T) {
+	for hi := byte(0x21); hi <= 0x7e; hi++ {
+		var run []byte
+		for lo := byte(0x21); lo <= 0x7e; lo++ {
+			run = append(run, hi, lo)
+		}
+		got, want := readJIS([]byte("\x1b$B"+string(run)+"\x1b(B")), readEUC(spread(run, 0, 2))
+		if got != want {
+			t.Errorf("row %d = %q, want %q", hi-0x20, got, want)
+		}
+	}
+	for _, run := range []string{"0", "0 ", "0l0", " 0l", "0l\x800l", "\x7f0l"} {
+		got, want := readJIS([]byte("\x1b$B"+run)), readEUC(spread([]byte(run), 0, 2))
+		if got != want {
+			t.Errorf("%q = %q, want %q", run, got, want)
+		}
+	}
+}
+
+func BenchmarkDecodeJIS(b *testing.B) {
+	text := []byte(strings.Repeat("\x1b$B$$$D$b$*@$OC$K$J$C$F$*$j$^$9!#\x1b(B\r\n", 200))
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Decode(text, "iso-2022-jp")
+	}
+}

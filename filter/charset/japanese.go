@@ -3,6 +3,8 @@ package charset
 import (
 	"bytes"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/korean"
@@ -54,13 +56,23 @@ type jisReader struct {
 // Chinese relatives, in one machine: labels among them are often mistaken.
 func readJIS(b []byte) string {
 	r := jisReader{g1: setKana}
+	r.out.Grow(len(b) + len(b)/2) // a kanji of two bytes takes three in UTF-8
 	for len(b) > 0 {
-		n := r.step(b)
-		b = b[n:]
+		plain := 0
+		for plain < len(b) && !switches[b[plain]] {
+			plain++
+		}
+		r.run = append(r.run, b[:plain]...)
+		if b = b[plain:]; len(b) > 0 {
+			b = b[r.step(b):]
+		}
 	}
 	r.flush()
 	return r.out.String()
 }
+
+// switches are the bytes that may change the set.
+var switches = [256]bool{esc: true, shiftOut: true, shiftIn: true, '\r': true, '\n': true}
 
 // step takes one escape or one byte off the front of b.
 func (r *jisReader) step(b []byte) int {
@@ -110,11 +122,17 @@ func (r *jisReader) enter(s set) {
 func (r *jisReader) flush() {
 	switch r.set {
 	case setASCII:
-		r.out.WriteString(kana8(r.run))
+		if ascii(r.run) {
+			r.out.Write(r.run)
+		} else {
+			r.out.WriteString(readCP932(r.run)) // CP50220 allows 8-bit katakana here
+		}
 	case setKana:
 		r.out.WriteString(readEUC(spread(r.run, 0x8e, 1)))
 	case setJIS0208:
-		r.out.WriteString(readEUC(spread(r.run, 0, 2)))
+		if !r.writeKanji() {
+			r.out.WriteString(readEUC(spread(r.run, 0, 2)))
+		}
 	case setJIS0212:
 		r.out.WriteString(readEUC(spread(r.run, 0x8f, 2)))
 	case setGB:
@@ -149,13 +167,39 @@ func spread(run []byte, shift byte, width int) []byte {
 	return out
 }
 
-// kana8 reads 8-bit katakana, which CP50220 allows in the ASCII state.
-func kana8(b []byte) string {
-	if ascii(b) {
-		return string(b)
+// writeKanji writes the run of JIS X 0208 by its table. It writes nothing and
+// says so where not all of the run is pairs of that set.
+func (r *jisReader) writeKanji() bool {
+	const first, last = 0x21, 0x7e
+	for _, c := range r.run {
+		if c < first || c > last {
+			return false
+		}
 	}
-	return readCP932(b)
+	if len(r.run)%2 != 0 {
+		return false
+	}
+	table := kanji()
+	for i := 0; i < len(r.run); i += 2 {
+		r.out.WriteRune(rune(table[int(r.run[i]-first)*cells+int(r.run[i+1]-first)]))
+	}
+	return true
 }
+
+// cells are in each of as many rows of JIS X 0208.
+const cells = 94
+
+// kanji is JIS X 0208 by row and cell, made when the first mail asks for it: of
+// all that is written in ISO-2022-JP nearly every character is in it.
+var kanji = sync.OnceValue(func() *[cells * cells]uint16 {
+	var table [cells * cells]uint16
+	for i := range table {
+		pair := []byte{byte(0xa1 + i/cells), byte(0xa1 + i%cells)}
+		r, _ := utf8.DecodeRuneInString(readEUC(pair))
+		table[i] = uint16(r)
+	}
+	return &table
+})
 
 var readShiftJIS = wrap(japanese.ShiftJIS)
 
