@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
 )
@@ -50,7 +51,7 @@ const (
 	// maxVolumes bounds the volumes of a message, maxVolumeBytes what is kept
 	// of them.
 	maxVolumes     = 1000
-	maxVolumeBytes = 256 << 20
+	maxVolumeBytes = 64 << 20
 	// maxRounds is how often what was put together may hold volumes again.
 	maxRounds = 3
 )
@@ -114,7 +115,8 @@ func (w *walk) keepVolume(e *entity.Entity, first int) {
 		return
 	}
 	if w.volumeBytes += len(e.Body); w.volumeBytes > maxVolumeBytes || w.volumeCount == maxVolumes {
-		return // judged each for itself, as a lone volume is
+		_ = w.bud.Exceed(budget.Bytes, e.Path) // remembered there
+		return
 	}
 	if w.volumes == nil {
 		w.volumes = map[volumeSet][]volume{}
