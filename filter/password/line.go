@@ -40,9 +40,9 @@ func (l line) from(at int) line { return line{l.raw[at:], l.folded[at:]} }
 // labels that name a password. Those in Latin letters must be words of their
 // own; the longer ones come first, since the first that fits counts.
 var labels = asRunes("パスワード", "パスワ-ド", "パスワ―ド", "ﾊﾟｽﾜｰﾄﾞ", "パスフレーズ", "パスコード", "暗証番号", "暗号キー", "復号キー", "解凍キー", "開封キー",
-	"解凍鍵", "復号鍵", "合言葉", "あいことば", "密码", "密碼", "口令", "비밀번호", "암호",
+	"解凍鍵", "復号鍵", "暗証", "鍵は", "鍵：", "鍵:", "合言葉", "あいことば", "密码", "密碼", "口令", "비밀번호", "암호",
 	"passwords", "password", "pass word", "passwort", "passphrase", "passcode", "pass code", "passwd", "passwrd", "pass-word", "p/w", "psw", "pwd", "pass", "pw",
-	"decryption key", "パス")
+	"decryption key", "unlock code", "zip key", "key", "pin", "パス")
 
 // asRunes groups words by their first letter, in either case.
 func asRunes(words ...string) map[rune][][]rune {

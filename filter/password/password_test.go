@@ -52,6 +52,8 @@ func TestFind(t *testing.T) {
 		{"an @ in it", "password: P@ssw0rd", "P@ssw0rd"},
 		{"four digits", "パスワードは1234です", "1234"},
 		{"the short Japanese word", "パス：kanmon1024", "kanmon1024"},
+		{"a key", "解凍の鍵は kanmon1024 です", "kanmon1024"},
+		{"an English key", "Key: kanmon1024", "kanmon1024"},
 		{"Chinese", "解压密码：kanmon1024", "kanmon1024"},
 		{"quoted reply", "> パスワード: kanmon1024", "kanmon1024"},
 		{"CRLF", "パスワード：kanmon1024\r\n以上", "kanmon1024"},
@@ -74,6 +76,7 @@ func TestFindNothing(t *testing.T) {
 	for _, tt := range []struct{ name, text string }{
 		{"a passport", "海外出張のためパスポートの写しをお送りください。"},
 		{"a bypass", "国道のバイパス工事について"},
+		{"a keyboard", "The keyboard and the pinboard are monkey business."},
 		{"a passenger", "The passenger compartment of the compass."},
 		{"prose", "いつもお世話になっております。\n見積書をお送りします。\nよろしくお願いいたします。"},
 		{"nothing", ""},
