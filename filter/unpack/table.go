@@ -53,7 +53,7 @@ var Formats = []Format{
 	{Name: "rar", unlock: unlockRAR},
 	{Name: "cab", open: openCAB},
 	{Name: "arj", open: openARJ},
-	{Name: "ace"},
+	{Name: "ace", open: openACE},
 	{Name: "iso", open: openISO},
 	{Name: "udf", is: "iso", open: openISO},
 	{Name: "disk-image", is: "vhd", open: openDisk},
