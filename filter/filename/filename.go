@@ -103,6 +103,9 @@ func locationName(url string) string {
 // found builds the finding of one kind about c.
 func (c candidate) found(kind finding.Kind, more ...string) (finding.Finding, bool) {
 	evidence := []string{"name", c.text, "shown", display.Shown(c.text), "ext", c.folded}
+	if kept := saved(c.text); kept != c.text {
+		evidence = append(evidence, "saved", kept)
+	}
 	return finding.New(kind, c.path, append(evidence, more...)...), true
 }
 

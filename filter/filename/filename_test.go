@@ -319,6 +319,36 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// TestSaved holds the name under which Windows keeps a file: evidence beside
+// the name itself and what is shown of it.
+func TestSaved(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"plain", "議事録.pdf", "議事録.pdf"},
+		{"dots and blanks at the end", "a.exe. . ", "a.exe"},
+		{"a stream", "a.exe::$DATA", "a.exe"},
+		{"a named stream", "a.pdf:b.exe", "a.pdf"},
+		{"a title's colon", "Re: 資料.pdf", "Re_ 資料.pdf"},
+		{"forbidden characters", "a?b|c<d>.pdf", "a_b_c_d_.pdf"},
+		{"a path", `..\..\Startup\a.exe`, "a.exe"},
+		{"a drive", "c:a.exe", "a.exe"},
+		{"a slash at the end", "a.exe/", "a.exe"},
+		{"controls", "a\x00b.pdf", "a_b.pdf"},
+		{"directions stay", "a\u202efdp.exe", "a\u202efdp.exe"},
+		{"nothing but dots", "...", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := saved(tt.in); got != tt.want {
+				t.Errorf("saved(%q) = %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+	got := Inspect("2", named("filename", "a.exe. ."))
+	if len(got) != 1 || got[0].Evidence["name"] != "a.exe. ." || got[0].Evidence["shown"] != "a.exe. ." || got[0].Evidence["saved"] != "a.exe" {
+		t.Errorf("Inspect = %v, want the name as sent, as shown and as saved", got)
+	}
+}
+
 func BenchmarkInspect(b *testing.B) {
 	names := named("filename", "厚生年金徴収関係研修資料(150331厚生年金徴収支援G).lzh", "document.lzh")
 	b.SetBytes(int64(len(names[0].Text) + len(names[1].Text)))

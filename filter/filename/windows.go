@@ -240,3 +240,20 @@ const maxDevice = 64
 var devices = set("con", "prn", "aux", "nul", "conin$", "conout$",
 	"com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "com\u00b9", "com\u00b2", "com\u00b3",
 	"lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9", "lpt\u00b9", "lpt\u00b2", "lpt\u00b3")
+
+// saved returns the name under which Windows keeps a file that mail programs
+// save as name: the last component without stream and without dots and blanks
+// at its end, forbidden characters and controls as Outlook replaces them.
+func saved(name string) string {
+	name = strings.TrimRight(name, `/\`)
+	name = dropDrive(name[strings.LastIndexAny(name, `/\`)+1:])
+	if file, stream, ok := strings.Cut(name, ":"); ok && streamName(file, stream) {
+		name = file
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || strings.ContainsRune("<>:\"|?*", r) {
+			return '_'
+		}
+		return r
+	}, strings.TrimRight(name, " ."))
+}
