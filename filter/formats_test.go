@@ -13,7 +13,7 @@ import (
 
 // formatNotes is the paragraph of each container in docs/formats.md.
 var formatNotes = map[string]string{
-	"zip":              "Central directory and local headers are both walked; where they differ, both are shown. Stored, shrink, implode, deflate, deflate64, bzip2, LZMA, xz, zstd and PPMd members, others are named `container.method-unsupported`; zip64; data descriptors; self-extractors. Encrypted members are named, not read.",
+	"zip":              "Central directory and local headers are both walked; where they differ, both are shown. Stored, shrink, implode, deflate, deflate64, bzip2, LZMA, xz, zstd and PPMd members, others are named `container.method-unsupported`; zip64; data descriptors; self-extractors. Encrypted members (ZipCrypto, AES, PKWARE's AES) are opened with a password that is known ([passwords](passwords.md)), else named.",
 	"lzh":              "Our own decoder of header levels 0 to 3 and the methods of LHA, LArc and PMarc; CP932 and Unicode names; self-extractors; members behind a faulty header.",
 	"tar":              "Read on behind damage and behind an end mark, as bsdtar and tar -i do.",
 	"gzip":             "The name in its header counts beside that of the file.",
@@ -26,8 +26,8 @@ var formatNotes = map[string]string{
 	"cpio":             "Old binary, odc, newc and crc.",
 	"ar":               "The long names of GNU and of BSD.",
 	"deb":              "An `ar`; its members are opened in their turn.",
-	"7z":               "Our own reader: LZMA, LZMA2, deflate, deflate64, bzip2, zstd, brotli, lz4, PPMd, the filters for programs (not those of IA-64 and RISC-V), BCJ2. Dictionaries are charged before they are made. Where only the content is encrypted, names are judged.",
-	"rar":              "RAR 1.5 to 7: headers are read by us, both forms of a name, streams and comments too; the quick-open copy of headers is compared. Packed members are opened in the worker only, elsewhere `container.unopened`. Dictionaries up to 64 MiB; the method of RAR 1.5 is `container.method-unsupported`. One of a set is `container.volume`.",
+	"7z":               "Our own reader: LZMA, LZMA2, deflate, deflate64, bzip2, zstd, brotli, lz4, PPMd, the filters for programs (not those of IA-64 and RISC-V), BCJ2. Dictionaries are charged before they are made. Encrypted content and headers are opened with a password that is known; where only the content is encrypted, names are judged.",
+	"rar":              "RAR 1.5 to 7: headers are read by us, both forms of a name, streams and comments too; the quick-open copy of headers is compared. Packed members are opened in the worker only, elsewhere `container.unopened`. Encrypted content and headers of RAR 3 and later are opened with a password that is known. Dictionaries up to 64 MiB; the method of RAR 1.5 is `container.method-unsupported`. One of a set is `container.volume`.",
 	"cab":              "Stored, MSZIP, LZX and Quantum; several cabinets in one file, self-extractors; names in UTF-8 and CP932. One of a set is `container.volume`.",
 	"iso":              "ECMA-119, Joliet, Rock Ridge and UDF, united: each file once, with its name in each. Raw sectors too. Boot records are left.",
 	"udf":              "As `iso`; virtual, sparable and metadata partitions are named `container.method-unsupported`.",
@@ -50,7 +50,7 @@ var formatNotes = map[string]string{
 	"vhd":              "Fixed and dynamic, read as `disk-image`. One that needs its parent is `container.volume`.",
 	"vhdx":             "As `vhd`; one whose log was not replayed is named `container.method-unsupported` besides.",
 	"onenote":          "Embedded files, deleted ones too, with their names. Where a section of OneNote for the web stores them otherwise, the programs in it are cut out.",
-	"ole":              "Packages, embedded objects and whole files in the streams of old Office documents. What the document itself consists of is not read.",
+	"ole":              "Packages, embedded objects and whole files in the streams of old Office documents. A locked package (ECMA-376) is opened with a password that is known, or the one that Office tries itself; other locks are named. What the document itself consists of is not read.",
 	"msi":              "Every stream that is no table: cabinets, icons, programs.",
 }
 
