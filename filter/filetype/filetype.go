@@ -75,6 +75,9 @@ func Identify(b []byte) []string {
 			out = append(out, Types[i].Name)
 		}
 	}
+	if l.text != nil {
+		openings.Put(l.text)
+	}
 	return out
 }
 

@@ -2,6 +2,7 @@ package filetype
 
 import (
 	"bytes"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -108,6 +109,10 @@ const pairPlaces = 4096
 
 func pairPlace(a, b byte) int { return (int(a)<<5 ^ int(b)) % pairPlaces }
 
+// openings are those that Identify has done with: one is larger than most texts
+// of mail are.
+var openings = sync.Pool{New: func() any { return new(opening) }}
+
 // open returns the opening of b, nil for what is no text.
 func open(b []byte) *opening {
 	if !isText(b) {
@@ -119,7 +124,8 @@ func open(b []byte) *opening {
 	}
 	sample = bytes.TrimPrefix(sample, []byte("\xef\xbb\xbf"))
 	sample = bytes.TrimLeft(sample, " \t\r\n\f\v")
-	t, last := &opening{}, byte(0)
+	t, last := openings.Get().(*opening), byte(0)
+	clear(t.pairs[:])
 	for i, c := range sample {
 		if c-'A' < 26 {
 			c += 'a' - 'A'
@@ -147,9 +153,12 @@ func (t *opening) holds(marks ...string) bool {
 
 // may says whether mark, of two bytes at least, may stand in the text.
 func (t *opening) may(mark string) bool {
-	last, middle := len(mark)-2, len(mark)/2-1
-	return t.pairs[pairPlace(mark[0], mark[1])] && t.pairs[pairPlace(mark[last], mark[last+1])] &&
-		t.pairs[pairPlace(mark[middle], mark[middle+1])]
+	for i := 1; i < len(mark); i++ {
+		if !t.pairs[pairPlace(mark[i-1], mark[i])] {
+			return false
+		}
+	}
+	return true
 }
 
 // lower returns b with ASCII capitals made small, and leaves other bytes
