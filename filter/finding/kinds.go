@@ -72,6 +72,7 @@ const (
 	LinkScheme    Kind = "link.scheme"
 	LinkDeceptive Kind = "link.deceptive"
 	LinkProgram   Kind = "link.file"
+	LinkForm      Kind = "link.form"
 )
 
 // Info describes a kind to people.
@@ -134,5 +135,6 @@ var Kinds = []Info{
 	{LinkMismatch, "The text shows one site, the link goes to another.", "表示されたサイトと実際のリンク先が違う。"},
 	{LinkScheme, "A link whose scheme starts a program or opens a local file.", "プログラムを起動する、または手元のファイルを開くリンク。"},
 	{LinkDeceptive, "The address is written to be misread: user part, look-alike or mixed scripts, odd number forms.", "読み違えを誘う書き方のリンク(ユーザー部、似た文字、数値表記など)。"},
+	{LinkForm, "A form asks for a password and sends it to another host (evidence: where).", "パスワードを入力させて外部へ送るフォームがある(証拠: 送り先)。"},
 	{LinkProgram, "A link straight to a file (evidence: its extension).", "ファイルへ直接のリンク(証拠: 拡張子)。"},
 }

@@ -29,6 +29,7 @@ type page struct {
 	turned bool   // the text runs right to left by <bdo> or style
 	action string // the open form's
 	forms  map[string]string
+	asked  map[string]bool // addresses that a password goes to
 	// styled says that an element within the open anchor may be hidden or
 	// moved by a style sheet; pieces are then its texts one by one.
 	styled bool
@@ -196,23 +197,43 @@ func turns(t html.Token) bool {
 
 // button reads what sends a form: it shows its value, or the text in it.
 func (p *page) button(t html.Token) {
-	to := attribute(t, "formaction")
-	if to == "" {
-		to = p.action
-	}
-	if to == "" && has(t, "form") {
-		to = p.forms[attribute(t, "form")]
-	}
+	to := p.sendsTo(t)
 	if t.Data == "button" && t.Type == html.StartTagToken && !p.inLink {
 		p.href, p.inLink = to, true
 		return
 	}
-	switch kind := strings.ToLower(attribute(t, "type")); {
+	switch kind := strings.ToLower(strings.TrimSpace(attribute(t, "type"))); {
+	case kind == "password":
+		p.password(to)
 	case kind == "image":
 		p.add(to, address(attribute(t, "alt")))
 	case kind == "submit", attribute(t, "formaction") != "":
 		p.add(to, attribute(t, "value"))
 	}
+}
+
+// sendsTo returns the address that a field of a form is sent to.
+func (p *page) sendsTo(t html.Token) string {
+	switch to := attribute(t, "formaction"); {
+	case to != "":
+		return to
+	case p.action == "" && has(t, "form"):
+		return p.forms[attribute(t, "form")]
+	}
+	return p.action
+}
+
+// password states, once for each address, that a password goes there.
+func (p *page) password(to string) {
+	t := parse(clipped(strings.TrimSpace(to)), p.base)
+	if t.host == "" || p.asked[t.raw] || len(p.asked) == maxLinks {
+		return
+	}
+	if p.asked == nil {
+		p.asked = map[string]bool{}
+	}
+	p.asked[t.raw] = true
+	p.state(finding.LinkForm, "url", t.raw, "host", t.host, "site", t.site())
 }
 
 // refresh reads <meta http-equiv=refresh content="0; url=...">.

@@ -316,6 +316,27 @@ func TestBody(t *testing.T) {
 	}
 }
 
+func TestPasswordForm(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		want     []finding.Kind
+	}{
+		{"a password for a stranger", `<form action="https://login.example.net/x"><input type="password"></form>`, is(finding.LinkForm)},
+		{"two fields, one address", `<form action="https://login.example.net/x"><input type="password"><input type="PASSWORD "></form>`, is(finding.LinkForm)},
+		{"a field outside its form", `<form id="f" action="https://login.example.net/x"></form><input form="f" type="password">`, is(finding.LinkForm)},
+		{"by the base", `<base href="https://login.example.net/"><form action="x"><input type="password"></form>`, is(finding.LinkForm)},
+		{"a survey", `<form action="https://survey.example.jp/x"><input type="text"><input type="submit" value="送信"></form>`, nil},
+		{"a form that stays in its page", `<form action=""><input type="password"></form>`, nil},
+		{"a field without a form", `<input type="password">`, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, fs := HTML("1", tt.in); !slices.Equal(kinds(fs), tt.want) {
+				t.Errorf("HTML(%q) = %v, want %v", tt.in, fs, tt.want)
+			}
+		})
+	}
+}
+
 func TestTextShares(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string
@@ -395,7 +416,7 @@ func FuzzHTML(f *testing.F) {
 		if !reflect.DeepEqual(links, again) {
 			t.Fatal("same text, two answers")
 		}
-		if len(links) > maxLinks || len(fs) > 4*maxLinks+2 {
+		if len(links) > maxLinks || len(fs) > 5*maxLinks+2 {
 			t.Fatalf("%d links, %d findings", len(links), len(fs))
 		}
 		seen := map[Link]bool{}
