@@ -401,7 +401,10 @@ func lineAt(raw []byte, pos, end int) (line []byte, next int) {
 	if i := bytes.IndexByte(line, '\n'); i >= 0 {
 		line, next = line[:i], pos+i+1
 	}
-	return bytes.TrimSuffix(line, []byte("\r")), next
+	for n := len(line); n > 0 && line[n-1] == '\r'; n-- {
+		line = line[:n-1] // some ends are doubled on the way
+	}
+	return line, next
 }
 
 // unfold takes the line ends out of a value and leaves the blanks of the fold

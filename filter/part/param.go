@@ -152,6 +152,7 @@ func (r *paramReader) value(key string, i int) int {
 func (r *paramReader) quotedValues(text, after string) []string {
 	plain := r.unescape(text)
 	vals := []string{plain}
+	after, _, _ = strings.Cut(after, "\r") // whoever reads on behind quotes takes it for a line end
 	// A reader that knows no quoted-pairs ends the text at an escaped quote.
 	if plain != text && plain != strings.ReplaceAll(text, `\"`, `"`) {
 		vals = append(vals, text)

@@ -8,9 +8,14 @@ import (
 // Mutant returns a mail that carries PE() as an attachment, its structure broken
 // in one to four ways that follow from seed. Some mail programs still find the
 // program in it, others do not.
-func Mutant(seed uint64) []byte {
+func Mutant(seed uint64) []byte { return mutated(seed, "minutes.exe", PE()) }
+
+// HonestMutant returns such a mail with a document in place of the program.
+func HonestMutant(seed uint64) []byte { return mutated(seed, "minutes.pdf", PDF("minutes")) }
+
+func mutated(seed uint64, name string, data []byte) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
-	m := mutant{r: r, text: mutantBases[r.IntN(len(mutantBases))]()}
+	m := mutant{r: r, name: name, text: strings.ReplaceAll(mutantBases[r.IntN(len(mutantBases))](data), mutantName, name)}
 	for range 1 + r.IntN(4) {
 		mutations[r.IntN(len(mutations))](&m)
 	}
@@ -22,12 +27,13 @@ func Mutant(seed uint64) []byte {
 
 // mutant is a mail in the making; its lines end in LF.
 type mutant struct {
-	r    *rand.Rand
-	text string
+	r          *rand.Rand
+	name, text string
 }
 
 const (
 	mutantBoundary = "=_mixed_4f2a"
+	mutantName     = "minutes.exe"
 	mutantHead     = "Received: from relay.example.com by mx.kansho.example.jp; Mon, 19 Oct 2026 09:00:00 +0900\nFrom: sato@keiri.example.jp\nTo: soumu@kansho.example.jp\n" +
 		"Subject: minutes\nDate: Mon, 19 Oct 2026 09:00:00 +0900\nMessage-ID: <1.2@keiri.example.jp>\nMIME-Version: 1.0\n"
 	mutantType = "Content-Type: multipart/mixed; boundary=\"" + mutantBoundary + "\"\n"
@@ -42,26 +48,26 @@ func parts(list ...string) string {
 	return "--" + mutantBoundary + "\n" + strings.Join(list, "\n--"+mutantBoundary+"\n") + "\n--" + mutantBoundary + "--\n"
 }
 
-var mutantBases = []func() string{
-	func() string { // as most mail programs send it
-		return mutantHead + mutantType + "\n" + parts(mutantText, mutantFile+"Content-Transfer-Encoding: base64\n\n"+wrapped(PE()))
+var mutantBases = []func([]byte) string{
+	func(data []byte) string { // as most mail programs send it
+		return mutantHead + mutantType + "\n" + parts(mutantText, mutantFile+"Content-Transfer-Encoding: base64\n\n"+wrapped(data))
 	},
-	func() string { // below an inner multipart
-		inner := "Content-Type: multipart/related; boundary=inner\n\n--inner\n" + mutantText + "\n--inner\n" + mutantFile + "Content-Transfer-Encoding: base64\n\n" + wrapped(PE()) + "--inner--\n"
+	func(data []byte) string { // below an inner multipart
+		inner := "Content-Type: multipart/related; boundary=inner\n\n--inner\n" + mutantText + "\n--inner\n" + mutantFile + "Content-Transfer-Encoding: base64\n\n" + wrapped(data) + "--inner--\n"
 		return mutantHead + mutantType + "\n" + parts(inner, mutantText)
 	},
-	func() string { // in an attached message
-		inner := "From: b@example.com\nSubject: inner\nMIME-Version: 1.0\n" + mutantType + "\n" + parts(mutantText, mutantFile+"Content-Transfer-Encoding: base64\n\n"+wrapped(PE()))
+	func(data []byte) string { // in an attached message
+		inner := "From: b@example.com\nSubject: inner\nMIME-Version: 1.0\n" + mutantType + "\n" + parts(mutantText, mutantFile+"Content-Transfer-Encoding: base64\n\n"+wrapped(data))
 		return mutantHead + "Content-Type: multipart/mixed; boundary=outer\n\n--outer\n" + mutantText + "\n--outer\nContent-Type: message/rfc822\n\n" + inner + "\n--outer--\n"
 	},
-	func() string { // in quoted-printable
-		return mutantHead + mutantType + "\n" + parts(mutantText, mutantFile+"Content-Transfer-Encoding: quoted-printable\n\n"+quotedPrintable(PE()))
+	func(data []byte) string { // in quoted-printable
+		return mutantHead + mutantType + "\n" + parts(mutantText, mutantFile+"Content-Transfer-Encoding: quoted-printable\n\n"+quotedPrintable(data))
 	},
-	func() string { // uuencoded in the text
-		return mutantHead + "Content-Type: text/plain\n\nPlease see the minutes.\n\nbegin 644 minutes.exe\n" + uuLines(PE()) + "`\nend\n"
+	func(data []byte) string { // uuencoded in the text
+		return mutantHead + "Content-Type: text/plain\n\nPlease see the minutes.\n\nbegin 644 minutes.exe\n" + uuLines(data) + "`\nend\n"
 	},
-	func() string { // the message is the file
-		return mutantHead + mutantFile + "Content-Transfer-Encoding: base64\n\n" + wrapped(PE())
+	func(data []byte) string { // the message is the file
+		return mutantHead + mutantFile + "Content-Transfer-Encoding: base64\n\n" + wrapped(data)
 	},
 }
 
@@ -256,7 +262,7 @@ var mutations = []func(*mutant){
 	func(m *mutant) {
 		m.text = strings.Replace(m.text, "\n\n", "\n\nThis is a message in MIME format.\n", 1)
 	},
-	func(m *mutant) { m.text += "epilogue\n" + mutantFile + "\nx\n" },
+	func(m *mutant) { m.text += "epilogue\n" + strings.ReplaceAll(mutantFile, mutantName, m.name) + "\nx\n" },
 	func(m *mutant) {
 		head, body, _ := strings.Cut(m.text, "\n\n")
 		m.text = head + "\nContent-Transfer-Encoding: base64\n\n" + wrapped([]byte(body))
