@@ -237,6 +237,9 @@ func printItem(w io.Writer, it quarantine.Item, history []quarantine.Entry) erro
 	line("id", string(it.ID))
 	line("state", string(it.State))
 	line("received", it.Received.Local().Format(time.RFC3339))
+	if !it.Awaits.IsZero() && it.State == quarantine.Held {
+		line("password", "may come in another mail until "+it.Awaits.Local().Format(time.RFC3339))
+	}
 	line("queue id", it.QueueID)
 	line("sender", "<"+it.MailFrom+">")
 	line("recipients", strings.Join(it.Rcpts, " "))

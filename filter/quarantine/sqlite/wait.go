@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sekisho/filter/quarantine"
 )
@@ -29,7 +30,8 @@ func (s *Store) Settle(ctx context.Context, id quarantine.ID, how quarantine.Set
 	if err := how.Who.Check(); err != nil {
 		return wrap(doing, err)
 	}
-	if how.Judged != nil {
+	rewrites := how.Judged != nil || how.Done
+	if rewrites {
 		// Whoever releases or deletes it now writes the same file.
 		c, err := s.claim(id)
 		if err == nil && c.taken {
@@ -45,7 +47,7 @@ func (s *Store) Settle(ctx context.Context, id quarantine.ID, how quarantine.Set
 		it, err = t.settle(s, id, how)
 		return err
 	})
-	if err == nil && how.Judged != nil {
+	if err == nil && rewrites {
 		s.note(it)
 	}
 	return wrap(doing, err)
@@ -61,14 +63,14 @@ func (t *tx) settle(s *Store, id quarantine.ID, how quarantine.Settlement) (quar
 	}
 	if how.Judged != nil {
 		it.Rejudge(*how.Judged)
-		rec, encodeErr := encode(it)
-		_, execErr := t.exec(`UPDATE item SET rule = ?, record = ? WHERE id = ?`, it.Rule, string(rec), string(id))
-		err = errors.Join(encodeErr, execErr)
 	}
-	if err == nil && how.Done {
+	if how.Done {
+		it.Awaits = time.Time{}
 		_, err = t.exec(`DELETE FROM waiting WHERE id = ?`, string(id))
 	}
-	if err != nil {
+	rec, encodeErr := encode(it)
+	_, execErr := t.exec(`UPDATE item SET rule = ?, record = ? WHERE id = ?`, it.Rule, string(rec), string(id))
+	if err := errors.Join(err, encodeErr, execErr); err != nil {
 		return it, err
 	}
 	return it, t.audit(quarantine.Entry{At: s.now(), Actor: how.Who.Name, Action: quarantine.ActPassword,

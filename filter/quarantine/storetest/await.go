@@ -55,7 +55,7 @@ func awaits(t *testing.T, st quarantine.Store) {
 	settle(ids[0], quarantine.Settlement{Outcome: quarantine.OutOpened, Done: true, Judged: &judged})
 	waiting(ids[1:]...)
 	got, err := st.Get(t.Context(), ids[0])
-	if err != nil || got.Rule != judged.Rule || got.Findings[0].Kind != finding.ContainerDecrypted || got.State != quarantine.Held || got.Subject != Item(2).Subject {
+	if err != nil || got.Rule != judged.Rule || got.Findings[0].Kind != finding.ContainerDecrypted || got.State != quarantine.Held || !got.Awaits.IsZero() || got.Subject != Item(2).Subject {
 		t.Errorf("after the new verdict Get = %+v, %v", got, err)
 	}
 	listed, err := st.List(t.Context(), quarantine.Filter{Rule: judged.Rule})
