@@ -1,6 +1,9 @@
 package filetype
 
-import "bytes"
+import (
+	"bytes"
+	"hash/crc32"
+)
 
 var archives = []Type{
 	looking("zip", holds, isZIP),
@@ -130,9 +133,35 @@ func isCompress(b []byte) bool {
 	return at(b, 0, "\x1f\x9d") && len(b) > 3 && b[2]&0x60 == 0 && b[2]&0x1f >= 9 && b[2]&0x1f <= 16
 }
 
-// isARJ matches the main header: its mark, a size within the limit, and the
-// first header's size within it.
+// isARJ matches the main header, also one that a self-extractor carries; there
+// its checksum must be right.
 func isARJ(b []byte) bool {
+	if arjHeader(b) {
+		return true
+	}
+	if !isPE(b) && !isDOS(b) {
+		return false
+	}
+	b = head(b, searched)
+	for from := 1; from < len(b); from++ {
+		i := bytes.IndexByte(b[from:], 0xea)
+		if i < 0 {
+			return false
+		}
+		from += i
+		if h := b[from-1:]; arjHeader(h) {
+			n := u16(h, 2)
+			if len(h) >= n+8 && int64(crc32.ChecksumIEEE(h[4:4+n])) == int64(uint32(u32(h, 4+n))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// arjHeader says that b begins with a main header by its mark, a size within
+// the limit, and the first part's size within that.
+func arjHeader(b []byte) bool {
 	size := u16(b, 2)
 	return at(b, 0, "\x60\xea") && len(b) > 34 && size >= 30 && size <= 2600 && b[4] >= 30 && int(b[4]) <= size && b[10] == 2
 }

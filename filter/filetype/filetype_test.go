@@ -3,6 +3,7 @@ package filetype
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -67,6 +68,13 @@ func tarOf(name string) []byte {
 		sum += int(c)
 	}
 	copy(b[148:], []byte{byte('0' + sum>>9&7), byte('0' + sum>>6&7), byte('0' + sum>>3&7), byte('0' + sum&7), 0})
+	return b
+}
+
+func arj() []byte {
+	b := make([]byte, 48)
+	copy(b, "\x60\xea\x22\x00\x1e\x0b\x01\x0b\x10\x00\x02")
+	binary.LittleEndian.PutUint32(b[4+34:], crc32.ChecksumIEEE(b[4:4+34]))
 	return b
 }
 
@@ -162,6 +170,9 @@ func TestIdentify(t *testing.T) {
 		{"LZH", lzh0("a.txt"), []string{"lzh"}},
 		{"LZH behind a stub", cat(pe(), lzh0("a.txt")), []string{"pe", "lzh"}},
 		{"a program that knows LZH", cat(pe(), "-lh5- is a method; so are -lh6-, -lzs- and -pm2-"), []string{"pe"}},
+		{"ARJ", arj(), []string{"arj"}},
+		{"ARJ behind a stub", cat(pe(), arj()), []string{"pe", "arj"}},
+		{"a program that knows ARJ", cat(pe(), "\x60\xea\x2b\x00\x22\x0b\x01\x0b\x10\x00\x02", make([]byte, 60)), []string{"pe"}},
 		{"tar", tarOf("a.txt"), []string{"tar"}},
 		{"a ZIP as the last member of a tar", cat(tarOf("a.zip"), zipOf("a"), make([]byte, 1024)), []string{"tar"}},
 		{"gzip", []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00"), []string{"gzip"}},

@@ -113,7 +113,7 @@ func (c *chm) directory() bool {
 	// All pieces, in the order they stand in: a chain could pass one over.
 	for n := range min(int64(u32(h[44:])), maxCHMChunks) {
 		p := within(c.b, first+n*chunk, chunk)
-		if len(p) < chmChunk || c.bud.Spend(c.of.Path, int64(len(p))) != nil {
+		if len(p) < chmChunk || len(c.files) > c.bud.Limits().Members || c.bud.Spend(c.of.Path, int64(len(p))) != nil {
 			break
 		}
 		if string(p[:4]) == "PMGL" {

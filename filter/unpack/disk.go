@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sekisho/filter/budget"
 	"sekisho/filter/entity"
@@ -312,6 +313,19 @@ func (i *image) mbr(d *disk) (parts []*disk) {
 		}
 	}
 	return parts
+}
+
+// maxFolderPath is how much of a folder's path its files are named by, in
+// bytes: sixty folders of long names would be repeated for each file.
+const maxFolderPath = 1024
+
+// deeper is what the files in the folder at path are named by.
+func deeper(path string) string {
+	path += "/"
+	if len(path) <= maxFolderPath {
+		return path
+	}
+	return "…" + strings.ToValidUTF8(path[len(path)-maxFolderPath:], "")
 }
 
 // file begins a file of a volume; a second one of the same name is stated.

@@ -66,7 +66,7 @@ func (c *clusters) exFile(set, raw []byte, f folder) bool {
 		runs = []run{{c.first + (int64(start)-2)*c.size, size}}
 	}
 	if u16(set[4:])&fatFolder != 0 {
-		c.enter(folder{start: start, path: name.Text + "/", depth: f.depth + 1, runs: runs})
+		c.enter(folder{start: start, path: deeper(name.Text), depth: f.depth + 1, runs: runs})
 		return true
 	}
 	m, ok := c.file(size, name)

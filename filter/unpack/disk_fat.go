@@ -232,7 +232,7 @@ func (c *clusters) fatFile(e []byte, names []entity.Name, f folder) bool {
 		start |= uint32(u16(e[20:])) << 16
 	}
 	if e[11]&fatFolder != 0 {
-		c.enter(folder{start: start, path: names[0].Text + "/", depth: f.depth + 1})
+		c.enter(folder{start: start, path: deeper(names[0].Text), depth: f.depth + 1})
 		return true
 	}
 	m, ok := c.file(size, names...)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"sekisho/filter/budget"
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
 )
@@ -105,7 +106,12 @@ func (n *ntfs) load(at int64) {
 	if !whole {
 		n.note(finding.ContainerBroken, n.of.Path, "record", "file table")
 	}
-	n.records = make([]ntfsRecord, int64(len(b))/n.record)
+	count := int64(len(b)) / n.record
+	if most := 2*int64(n.bud.Limits().Members) + ntfsMeta; count > most {
+		_ = n.bud.Exceed(budget.Members, n.of.Path) // remembered in the budget
+		count = most
+	}
+	n.records = make([]ntfsRecord, count)
 	for k := range n.records {
 		n.take(b[int64(k)*n.record:int64(k+1)*n.record], k)
 	}

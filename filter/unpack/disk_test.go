@@ -149,6 +149,17 @@ func TestDiskCircle(t *testing.T) {
 	}
 }
 
+// A path is repeated for each file in its folder.
+func TestDeepFolders(t *testing.T) {
+	path := ""
+	for range maxFolders {
+		path = deeper(path + strings.Repeat("長", 255))
+	}
+	if got := deeper("資料") + "a.txt"; got != "資料/a.txt" || len(path) > maxFolderPath+len("…") || !strings.HasSuffix(path, "長/") {
+		t.Errorf("deeper: %q, and %d bytes", got, len(path))
+	}
+}
+
 // FuzzDisk takes the kind of disk from the first byte.
 func FuzzDisk(f *testing.F) {
 	types := []string{"disk-image", "vhd", "vhdx"}

@@ -188,6 +188,10 @@ func (r *wimReader) table(size int64) error {
 	if head > int64(len(r.data)) {
 		return io.ErrUnexpectedEOF
 	}
+	// Many names may lead to one resource, each with this table to read.
+	if err := r.bud.Spend(r.of.Path, 8*n); err != nil {
+		return err
+	}
 	r.starts = append(r.starts, head)
 	for k := int64(0); k < n-1; k++ {
 		v := int64(u32(r.data[k*width:]))
@@ -282,7 +286,7 @@ func (w *wim) folder(b []byte, f wimNode) (more []wimNode, ok bool) {
 		case d.folder > 0 && f.depth == 0:
 			more = append(more, wimNode{d.folder, "", 1})
 		case d.folder > 0:
-			more = append(more, wimNode{d.folder, d.names[0].Text + "/", f.depth + 1})
+			more = append(more, wimNode{d.folder, deeper(d.names[0].Text), f.depth + 1})
 		case !w.file(d):
 			return more, false
 		}
