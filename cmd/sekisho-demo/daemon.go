@@ -107,6 +107,13 @@ func (d *daemon) note(e event) {
 	d.seen = make(chan struct{})
 }
 
+// forget drops an event, so that wait waits for the next of its kind.
+func (d *daemon) forget(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.judged, key)
+}
+
 // wait returns the event of a message id, or of an event's name.
 func (d *daemon) wait(ctx context.Context, key string) (event, error) {
 	for {

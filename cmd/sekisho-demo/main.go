@@ -1,6 +1,7 @@
 // Command sekisho-demo shows the main job on one machine: a private Postfix,
 // the daemon with its embedded rules, the attack mails of 2015 and honest ones
-// sent through SMTP, the verdicts, the quarantine, and one mail given back.
+// sent through SMTP, the verdicts, the quarantine, one mail given back, and
+// encrypted archives that wait for the mail with their password.
 //
 // It speaks to loopback only, touches nothing of the system's Postfix, ends
 // what it started, and exits 0 only if everything went as it should.
@@ -140,5 +141,8 @@ func (s *stage) play(ctx context.Context) error {
 	if err := s.showQuarantine(ctx); err != nil {
 		return err
 	}
-	return s.release(ctx, outcomes)
+	if err := s.release(ctx, outcomes); err != nil {
+		return err
+	}
+	return s.pair(ctx)
 }
