@@ -257,14 +257,7 @@ func (w *walker) guessed(h *header, body []byte) layout {
 func guessBoundary(text []byte) (boundary string, found bool) {
 	const most = 8
 	var tried []string
-	for pos := 0; pos < len(text); {
-		if !bytes.HasPrefix(text[pos:], []byte("--")) {
-			i := bytes.Index(text[pos:], []byte("\n--"))
-			if i < 0 {
-				break
-			}
-			pos += i + 1
-		}
+	for pos := dashLine(text, 0); pos >= 0; {
 		line, next := lineAt(text, pos, len(text))
 		if len(line) > 2 && len(line) <= maxBoundary && opensContent(text[next:]) {
 			boundary = strings.TrimRight(string(line[2:]), padding7)
@@ -275,7 +268,7 @@ func guessBoundary(text []byte) (boundary string, found bool) {
 				tried = append(tried, boundary)
 			}
 		}
-		pos = next
+		pos = dashLine(text, next)
 	}
 	i := slices.IndexFunc(tried, func(b string) bool { return filesInLine(text, b) })
 	if i < 0 {

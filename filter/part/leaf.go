@@ -332,7 +332,7 @@ func opensAsMail(b []byte) bool {
 
 // hasContent says that more than a header stands in a message.
 func hasContent(b []byte) bool {
-	if carriage(b) {
+	if ends, _ := carriage(b); ends {
 		b = lineFeeds(b)
 	}
 	h := readHeader(b, 0, len(b), func([]byte) bool { return false })

@@ -80,10 +80,11 @@ func (s *sink) read(v view) header {
 // that the message has.
 func (s *sink) further(raw []byte) {
 	s.inLine(view{raw: raw})
-	if carriage(raw) {
+	ends, bare := carriage(raw)
+	if ends {
 		s.whole(view{label: "bare-cr", raw: lineFeeds(raw)})
 	}
-	if swapped(raw) {
+	if bare && swapped(raw) {
 		s.whole(view{label: "lf-cr", raw: unswapped(raw)})
 	}
 	if overlong(raw) && s.bud.Spend(s.base, int64(len(raw))) == nil {
@@ -115,20 +116,22 @@ func (s *sink) enter() bool {
 	return true
 }
 
-// carriage says that a bare CR stands where it would end a line of structure.
-func carriage(raw []byte) bool {
+// carriage says that a bare CR stands where it would end a line of structure, and
+// whether there is any.
+func carriage(raw []byte) (ends, bare bool) {
 	for pos := 0; ; {
 		i := bytes.IndexByte(raw[pos:], '\r')
 		if i < 0 {
-			return false
+			return false, bare
 		}
 		pos += i + 1
 		rest := raw[pos:]
-		if bytes.HasPrefix(rest, []byte("\n")) {
+		if len(rest) > 0 && rest[0] == '\n' {
 			continue
 		}
-		if bytes.HasPrefix(rest, []byte("--")) || bytes.HasPrefix(rest, []byte("\r")) || len(rest) > 8 && bytes.EqualFold(rest[:8], []byte("content-")) {
-			return true
+		bare = true
+		if bytes.HasPrefix(rest, []byte("--")) || bytes.HasPrefix(rest, []byte("\r")) || opensContent(rest) {
+			return true, true
 		}
 	}
 }

@@ -152,12 +152,28 @@ func (w *walker) account(from, to int) {
 // dashes returns the next line at or after the cursor that begins with two
 // dashes, -1 without one.
 func (w *walker) dashes() int {
-	rest := w.raw[w.cursor:]
-	if bytes.HasPrefix(rest, []byte("--")) {
+	if bytes.HasPrefix(w.raw[w.cursor:], []byte("--")) {
 		return w.cursor
 	}
-	if i := bytes.Index(rest, []byte("\n--")); i >= 0 {
-		return w.cursor + i + 1
+	return dashLine(w.raw, w.cursor)
+}
+
+// dashLine is the same for any text. It searches for the dashes, which base64
+// does not have, and not for the ends of lines, which it is full of.
+func dashLine(b []byte, from int) int {
+	for from < len(b) {
+		i := bytes.Index(b[from:], []byte("--"))
+		if i < 0 {
+			break
+		}
+		at := from + i
+		if at == 0 || b[at-1] == '\n' {
+			return at
+		}
+		if i = bytes.IndexByte(b[at:], '\n'); i < 0 {
+			break
+		}
+		from = at + i + 1
 	}
 	return -1
 }
