@@ -63,6 +63,7 @@ const (
 	ContainerHidden    Kind = "container.hidden-member"
 	ContainerOverlap   Kind = "container.overlap"
 	ContainerDuplicate Kind = "container.duplicate-name"
+	ContainerLink      Kind = "container.link-outside"
 	ContainerPrefix    Kind = "container.prefix"
 	ContainerTrailing  Kind = "container.trailing"
 	ContainerVolume    Kind = "container.volume"
@@ -129,6 +130,7 @@ var Kinds = []Info{
 	{ContainerHidden, "A member is missing from the list that most programs show.", "多くのソフトが見せる一覧にない中身がある。"},
 	{ContainerOverlap, "Members share the same bytes.", "複数の中身が同じ領域を共有している。"},
 	{ContainerDuplicate, "Two members have the same name.", "同じ名前の中身が二つある。"},
+	{ContainerLink, "A link in the container leads out of it (evidence: where to).", "書庫の中のリンクが書庫の外を指している。"},
 	{ContainerPrefix, "Other data stands before the container.", "書庫の前に別のデータがある。"},
 	{ContainerTrailing, "Other data stands after the container.", "書庫の後に別のデータがある。"},
 	{ContainerVolume, "One volume of several: the rest is missing.", "分割書庫の一部だけで、残りがない。"},

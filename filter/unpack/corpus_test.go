@@ -177,9 +177,11 @@ func kindsOf(fs []finding.Finding) string {
 }
 
 // corpusReadable says that a file is whole that no tool of the labels could
-// read in full: zstd in 7z, lzop joined, with every checksum right.
+// read in full: zstd, brotli and lz4 in 7z, lzop joined, with every checksum right.
 func corpusReadable(suite, name string) bool {
-	return suite == "sevenzip" && strings.Contains(strings.ToLower(name), "zstd") || strings.HasSuffix(name, ".lzo")
+	name = strings.ToLower(name)
+	seven := suite == "sevenzip" && (strings.Contains(name, "zstd") || strings.Contains(name, "brotli") || strings.Contains(name, "lz4"))
+	return seven || strings.HasSuffix(name, ".lzo")
 }
 
 // corpusSuites say how much of each suite must be right, by format.

@@ -163,6 +163,7 @@ func (c *cpioReader) give(name []byte, h cpioHead, data []byte) bool {
 	if h.sum >= 0 && h.mode&typeMask == regular && h.size > 0 && !e.Unread && total(data) != uint32(h.sum) {
 		c.note(finding.ContainerChecksum, e.Path, "name", e.Name())
 	}
+	c.leads(e)
 	c.yield(e)
 	return true
 }

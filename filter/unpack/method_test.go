@@ -156,7 +156,7 @@ func TestDamagedMethods(t *testing.T) {
 	for method := range zipMethods {
 		for _, packed := range []string{"", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", strings.Repeat("\x00", 40)} {
 			m := made{name: "a", data: letter, method: method, packed: []byte(packed)}
-			if _, kinds := opened(zipOf(m), "zip", budget.Small); len(kinds) == 0 {
+			if _, kinds := unpacked("zip", zipOf(m), budget.Small); len(kinds) == 0 {
 				t.Errorf("method %d with %q: nothing found", method, packed)
 			}
 		}

@@ -188,11 +188,16 @@ func (r *rar) fill(e *entity.Entity, f *rarFile, d *rarDecoder, i int) {
 	}
 	switch {
 	case e.Dir:
+	case f.isLink && f.link != "" && outside(e.Name(), f.link):
+		r.note(finding.ContainerLink, e.Path, "name", e.Name(), "target", f.link)
 	case f.isLink && f.sameAs:
 		body, known := r.same[f.link]
 		r.lendTo(e, body)
 		e.Link = !known
 	case f.isLink && f.packed == 0:
+	case f.isLink && f.method == 0 && !f.locked:
+		r.stored(e, f)
+		r.leads(e)
 	case f.locked:
 		e.Encrypted = true
 		r.encrypted(e.Path, r.lock.locked, "name", e.Name(), "method", "aes")

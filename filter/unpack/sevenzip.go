@@ -215,6 +215,7 @@ func (s *sevenZip) give(streams szStreamsInfo, files []szFile, names map[string]
 		if !f.empty {
 			s.fill(e, f, out, err, folder)
 		}
+		s.leads(e)
 		s.yield(e)
 		if s.spent() {
 			return false

@@ -186,6 +186,9 @@ func (t *tarReader) member(f archives.FileInfo, in *bytes.Reader) error {
 		t.lendTo(e, t.files[h.Linkname])
 	case e.Dir || e.Link:
 		e.Size = 0
+		if outside(e.Name(), h.Linkname) {
+			t.note(finding.ContainerLink, e.Path, "name", e.Name(), "target", h.Linkname)
+		}
 	case sparse(h):
 		t.readSparse(e, f)
 	default:

@@ -291,6 +291,7 @@ func (z *zipReader) yieldReadings(e *entity.Entity, claims []zipClaim, first zip
 		e.Size = int64(len(first.body))
 	}
 	e.Unread = first.err != nil
+	z.leads(e)
 	e.Dir = e.Dir && len(first.body) == 0
 	z.yield(e)
 	for i := range claims {
