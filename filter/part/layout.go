@@ -259,12 +259,12 @@ func guessBoundary(text []byte) (boundary string, found bool) {
 	var tried []string
 	for pos := dashLine(text, 0); pos >= 0; {
 		line, next := lineAt(text, pos, len(text))
-		if len(line) > 2 && len(line) <= maxBoundary && opensContent(text[next:]) {
+		if len(line) > 2 && len(line) <= maxBoundary {
 			boundary = strings.TrimRight(string(line[2:]), padding7)
 			if opensFile(text[next:]) {
 				return boundary, true
 			}
-			if len(tried) < most && !slices.Contains(tried, boundary) {
+			if opensContent(text[next:]) && len(tried) < most && !slices.Contains(tried, boundary) {
 				tried = append(tried, boundary)
 			}
 		}
@@ -303,7 +303,7 @@ func opensContent(b []byte) bool { return len(b) > 8 && bytes.EqualFold(b[:8], [
 // or named.
 func opensFile(b []byte) bool {
 	const most = 4 << 10
-	if !opensContent(b) {
+	if first, _ := lineAt(b, 0, len(b)); len(bytes.TrimSpace(first)) == 0 {
 		return false
 	}
 	// The next line of two dashes ends it, so that many headers cost their length.
