@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type packets struct {
 	timeout time.Duration // for a packet once its first byte is here
 	ack     func()        // says that what was read has arrived
 	buf     *[]byte       // nil while nothing is to be read
+	held    []byte        // the beginning of a packet, while buf is nil
 	large   bool          // lend a large buffer: large packets have come
 	r, w    int           // what is read but not yet handed out is between them
 }
@@ -55,7 +57,7 @@ func (p *packets) next(idle time.Duration) ([]byte, error) {
 		if frame != nil || err != nil {
 			return frame, err
 		}
-		if p.r == p.w {
+		if p.r == p.w && len(p.held) == 0 {
 			p.release()
 			p.conn.SetReadDeadline(time.Now().Add(idle))
 		} else if !begun {
@@ -95,29 +97,37 @@ func (p *packets) space() []byte {
 // Lend implements quiet.Lender: a buffer is taken when there is something to
 // put into it.
 func (p *packets) Lend() []byte {
-	pool := &smallBuffers
-	if p.large {
-		pool = &largeBuffers
+	if p.buf == nil {
+		pool := &smallBuffers
+		if p.large {
+			pool = &largeBuffers
+		}
+		p.buf = pool.Get().(*[]byte)
+		p.w = copy(*p.buf, p.held)
+		p.held = nil
 	}
-	p.buf = pool.Get().(*[]byte)
-	return *p.buf
+	return (*p.buf)[p.w:]
 }
 
+// maxHeld is how much of a packet is set aside while its rest is waited for, so
+// that the buffer can go.
+const maxHeld = 512
+
 // TakeBack implements quiet.Lender.
-func (p *packets) TakeBack() { p.release() }
+func (p *packets) TakeBack() {
+	if p.w-p.r <= maxHeld {
+		held := bytes.Clone((*p.buf)[p.r:p.w])
+		p.release()
+		p.held = held
+	}
+}
 
 // fill reads what is there, making room first.
 func (p *packets) fill() error {
-	var n int
-	var err error
-	if p.buf == nil {
-		n, err = p.bytes.ReadLent(p)
-	} else {
-		if p.w == len(*p.buf) {
-			p.makeRoom()
-		}
-		n, err = p.bytes.Read((*p.buf)[p.w:])
+	if p.buf != nil && p.w == len(*p.buf) {
+		p.makeRoom()
 	}
+	n, err := p.bytes.ReadLent(p)
 	p.w += n
 	if n > 0 {
 		p.ack()
@@ -161,5 +171,5 @@ func (p *packets) release() {
 	case len(*p.buf) == largeBuffer:
 		largeBuffers.Put(p.buf)
 	}
-	p.buf, p.r, p.w = nil, 0, 0
+	p.buf, p.held, p.r, p.w = nil, nil, 0, 0
 }

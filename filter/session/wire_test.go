@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -247,4 +248,44 @@ func TestPacketsAcrossBuffers(t *testing.T) {
 			t.Errorf("size %d: at the end %v, buffer %t", size, err, p.buf != nil)
 		}
 	}
+}
+
+// TestWaitingHoldsNoBuffer: a peer that stops amid a packet costs what it sent.
+func TestWaitingHoldsNoBuffer(t *testing.T) {
+	near, far := unixPair(t)
+	p := newPackets(far, time.Second)
+	want := packet('L', "Subject\x00 "+strings.Repeat("v", 2*maxHeld)+"\x00")
+	for _, cut := range []int{0, 1, 100, maxHeld} {
+		if _, err := io.WriteString(near, want[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.next(20 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) && cut == 0 {
+			t.Errorf("silence: %v, want the deadline", err)
+		}
+		p.timeout = time.Millisecond
+		if _, err := p.next(time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) || p.buf != nil || len(p.held) != cut {
+			t.Errorf("after %d bytes: %v, buffer %t, %d bytes held; want the deadline, none, %d", cut, err, p.buf != nil, len(p.held), cut)
+		}
+		p.timeout = time.Minute
+		if _, err := io.WriteString(near, want[cut:]); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.next(time.Minute); err != nil || string(got) != want {
+			t.Errorf("cut at %d: %d bytes, %v; want %d", cut, len(got), err, len(want))
+		}
+	}
+}
+
+// unixPair is both ends of a connection.
+func unixPair(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	must(t, err)
+	defer l.Close()
+	near, err = net.Dial("unix", l.Addr().String())
+	must(t, err)
+	far, err = l.Accept()
+	must(t, err)
+	t.Cleanup(func() { near.Close(); far.Close() })
+	return near, far
 }
