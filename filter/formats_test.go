@@ -40,6 +40,7 @@ var formatNotes = map[string]string{
 	"arj":              "Our own decoder of methods 0 to 4; self-extractors. Garbled members are named, not read. One of a set is `container.volume`.",
 	"rtf":              "Embedded objects: packages and compound files, however their digits are broken up.",
 	"ace":              "Names are listed and judged, stored files read; other methods are named `container.method-unsupported`.",
+	"xar":              "Packages of macOS: stored, zlib, bzip2, LZMA and xz members.",
 	"alz":              "Stored, deflated and bzip2 members; names in CP949.",
 	"wim":              "Stored, XPRESS and LZX. LZMS, and images packed as one stream, are named `container.method-unsupported`. What stands in no folder is `container.hidden-member`.",
 	"chm":              "Every page and file of compiled help, its LZX stream too.",

@@ -62,7 +62,7 @@ var Formats = []Format{
 	{Name: "vhd", open: openVHD},
 	{Name: "vhdx", open: openVHDX},
 	{Name: "wim", open: openWIM},
-	{Name: "xar"},
+	{Name: "xar", open: openXAR},
 	{Name: "dmg"},
 	{Name: "sit"},
 	{Name: "zpaq"},
