@@ -154,10 +154,14 @@ func openZipPPMd(z *zipReader, in *bytes.Reader, c zipClaim) (io.Reader, error) 
 		return nil, err
 	}
 	v := uint32(u16(h[:]))
+	const cutOff = 1 // what to do when memory is full; freezing, 2, was never in use
+	if v>>12 > cutOff {
+		return nil, errMethod
+	}
 	r, err := z.openPPMd(&rangeI{ppmdCode: ppmdCode{in: in}}, in.Len(), int(v&15)+1, (v>>4&0xff+1)<<20, int64(min(c.size, 1<<62)))
 	if err != nil {
 		return nil, err
 	}
-	r.p.cuts = v>>12 != 0
+	r.p.cuts = v>>12 == cutOff
 	return r, nil
 }
