@@ -121,7 +121,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return err
 	}
 	defer d.opener.close()
-	shareProcessors(d.opener)
+	thrift(d.opener)
 	gen, err := d.generation(cfg)
 	if err != nil {
 		return err
