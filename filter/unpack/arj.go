@@ -30,6 +30,7 @@ const (
 	arjFastest  = 4
 	arjDict     = 32 << 10 // more than its 26,624, as all readers have it
 	maxARJExtra = 64       // extended headers of one member
+	maxARJStub  = 8 << 20  // how far into a self-extractor the archive is looked for
 )
 
 // arjHeader is the header of a member.
@@ -88,8 +89,9 @@ func (a *arj) find() int {
 	if bytes.HasPrefix(a.b, []byte(arjMark)) {
 		return 0
 	}
+	area := a.b[:min(len(a.b), maxARJStub)]
 	for at := 0; ; at++ {
-		i := bytes.Index(a.b[at:], []byte(arjMark))
+		i := bytes.Index(area[at:], []byte(arjMark))
 		if i < 0 {
 			return -1
 		}
