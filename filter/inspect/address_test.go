@@ -84,6 +84,7 @@ func FuzzAddressed(f *testing.F) {
 		f.Add(b, "cp932")
 	}
 	f.Add([]byte("\x81\nhttp\x81://\x81\x3a//a\nwww.\xe0.example"), "gb18030")
+	f.Add([]byte("\xbb\xf1\n\xa7www.0"), "932")
 	f.Fuzz(func(t *testing.T, b []byte, label string) {
 		e := &entity.Entity{Body: b, Charset: label}
 		whole, _ := link.Text("", text(b, label))

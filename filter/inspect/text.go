@@ -2,6 +2,8 @@ package inspect
 
 import (
 	"bytes"
+	"slices"
+	"unicode/utf8"
 
 	"sekisho/filter/charset"
 	"sekisho/filter/entity"
@@ -40,7 +42,9 @@ func beginning(b []byte) []byte {
 
 // addressed returns what of a plain text may hold a link: most of a large one
 // need not be converted for a search. Where an escape, a shift or a zero byte
-// may give ASCII another meaning it is all.
+// may give ASCII another meaning it is all; so it is where letters beyond ASCII
+// touch a link, unless the text is long: one bad byte elsewhere decides by which
+// charset they are read.
 func addressed(e *entity.Entity) []byte {
 	if !charset.Straight(e.Charset) || bytes.HasPrefix(e.Body, []byte("\xff\xfe")) || bytes.HasPrefix(e.Body, []byte("\xfe\xff")) {
 		return e.Body
@@ -50,7 +54,11 @@ func addressed(e *entity.Entity) []byte {
 			return e.Body
 		}
 	}
-	return link.Words(e.Body)
+	words := link.Words(e.Body)
+	if len(e.Body) <= listened && slices.ContainsFunc(words, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return e.Body
+	}
+	return words
 }
 
 // text converts a body to UTF-8 by its declared charset, or by a guess where

@@ -256,6 +256,7 @@ func TestWaitingHoldsNoBuffer(t *testing.T) {
 	p := newPackets(far, time.Second)
 	want := packet('L', "Subject\x00 "+strings.Repeat("v", 2*maxHeld)+"\x00")
 	for _, cut := range []int{0, 1, 100, maxHeld} {
+		p.timeout = 20 * time.Millisecond
 		if _, err := io.WriteString(near, want[:cut]); err != nil {
 			t.Fatal(err)
 		}
