@@ -3,7 +3,6 @@ package unpack
 import (
 	"encoding/binary"
 	"strings"
-	"unicode/utf16"
 )
 
 // compound reads a compound file (MS-CFB): a file system of sectors, with
@@ -128,12 +127,7 @@ func (c *compound) readDirectory() {
 	for ; len(dir) >= compoundEntrySz; dir = dir[compoundEntrySz:] {
 		e := compoundEntry{kind: dir[66], left: u32(dir[68:]), right: u32(dir[72:]), child: u32(dir[76:]), start: u32(dir[116:])}
 		e.size = int64(u32(dir[120:])) // the upper half is garbage in old files
-		n := min(int(u16(dir[64:])), 64) / 2
-		units := make([]uint16, n)
-		for i := range units {
-			units[i] = u16(dir[2*i:])
-		}
-		e.name = strings.TrimRight(string(utf16.Decode(units)), "\x00")
+		e.name = strings.TrimRight(utf16Name(dir[:min(int(u16(dir[64:])), 64)]), "\x00")
 		c.entries = append(c.entries, e)
 	}
 }

@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"bytes"
-	"unicode/utf16"
 
 	"sekisho/filter/entity"
 	"sekisho/filter/finding"
@@ -81,13 +80,4 @@ func (c *clusters) exFile(set, raw []byte, f folder) bool {
 	}
 	c.fill(m, runs)
 	return !c.spent()
-}
-
-// utf16Name decodes a name in little-endian UTF-16.
-func utf16Name(raw []byte) string {
-	units := make([]uint16, 0, len(raw)/2)
-	for b := raw; len(b) >= 2; b = b[2:] {
-		units = append(units, u16(b))
-	}
-	return string(utf16.Decode(units))
 }

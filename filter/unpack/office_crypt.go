@@ -14,7 +14,6 @@ import (
 	"errors"
 	"hash"
 	"strings"
-	"unicode/utf16"
 
 	"sekisho/filter/entity"
 	"sekisho/filter/key"
@@ -125,18 +124,10 @@ func readOfficeCipher(b []byte) (officeCipher, error) {
 	return nil, errOffice
 }
 
-// officeSeed is a password as Office hashes it.
-func officeSeed(password string) (out []byte) {
-	for _, u := range utf16.Encode([]rune(password)) {
-		out = binary.LittleEndian.AppendUint16(out, u)
-	}
-	return out
-}
-
 // spin hashes salt and password, then the result with a count, rounds times.
 func spin(h hash.Hash, salt []byte, password string, rounds uint32) []byte {
 	h.Write(salt)
-	h.Write(officeSeed(password))
+	h.Write(utf16Bytes(password))
 	sum := h.Sum(nil)
 	var count [4]byte
 	for n := range rounds {

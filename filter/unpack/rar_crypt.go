@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
-	"unicode/utf16"
 
 	"sekisho/filter/key"
 )
@@ -222,11 +221,7 @@ func (r *rar) secret4(password string, salt []byte) (rarSecret, keyState) {
 	if s, ok := r.lock.derived[id]; ok {
 		return s, keyFits
 	}
-	var seed []byte
-	for _, u := range utf16.Encode([]rune(password)) {
-		seed = binary.LittleEndian.AppendUint16(seed, u)
-	}
-	seed = append(seed, salt...)
+	seed := append(utf16Bytes(password), salt...)
 	if !r.bud.Try(int64(len(seed)+3) * rar4Rounds) {
 		return rarSecret{}, keyUntried
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"unicode/utf16"
 
 	"sekisho/filter/budget"
 	"sekisho/filter/key"
@@ -145,11 +144,7 @@ func (s *sevenZip) derive(p szAESProps) ([]byte, error) {
 	if have := s.lock.derived[id]; have != nil {
 		return have, nil
 	}
-	units := utf16.Encode([]rune(s.lock.key.Text))
-	seed := slices.Clone(p.salt)
-	for _, u := range units {
-		seed = binary.LittleEndian.AppendUint16(seed, u)
-	}
+	seed := slices.Concat(p.salt, utf16Bytes(s.lock.key.Text))
 	if p.power != szPlainKey && (p.power > 24 || !s.bud.Try(int64(len(seed)+8)<<p.power)) {
 		return nil, errUntried
 	}
